@@ -1,0 +1,169 @@
+use crate::{BUCKETS, MAX_INSTANCES};
+
+/// What one CPU knows of one (instance, stage). All counts are since load.
+///
+/// `seen` is counted when an end probe fires and every seen event is either in
+/// a bucket or in `lost_no_start`: seen = Σ buckets + lost.
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+pub struct StageCell {
+    /// Ends that reached the program.
+    pub seen: u64,
+    /// Ends whose start is not known: attached in the middle, or the start was
+    /// overwritten by a later ticket.
+    pub lost_no_start: u64,
+    /// Entries (request) or commands (submission) that the counted ends carried.
+    pub items: u64,
+    /// Ends with an error.
+    pub errors: u64,
+    /// Recorded latencies by [`crate::Bucket`].
+    pub buckets: [u64; BUCKETS],
+}
+
+impl StageCell {
+    /// A cell in which nothing was counted.
+    pub const ZERO: Self = Self {
+        seen: 0,
+        lost_no_start: 0,
+        items: 0,
+        errors: 0,
+        buckets: [0; BUCKETS],
+    };
+}
+
+/// What one CPU knows of the guest queue in front of one instance.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct GuestCell {
+    /// Doorbells handled.
+    pub doorbells: u64,
+    /// Descriptors consumed.
+    pub descriptors: u64,
+    /// Wait descriptors completed.
+    pub waits: u64,
+    /// Faults that froze the queue.
+    pub faults: u64,
+}
+
+/// Ends that belong to no instance the maps have room for.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct UnattributedCell {
+    /// Ends of instances whose number is beyond the maps.
+    pub seen: u64,
+    /// Slow records that found the ring buffer full.
+    pub slow_dropped: u64,
+}
+
+/// A start that waits for its end, in one word, so that a slot never holds half of
+/// one start and half of another. 0 where nothing waits.
+///
+/// | bits  | field                                                |
+/// |-------|------------------------------------------------------|
+/// | 47:0  | `bpf_ktime_get_ns` at the begin probe, low bits      |
+/// | 63:48 | bits 21:6 of the ticket (the slot is bits 5:0)       |
+///
+/// Found by ticket and not by CPU or thread: neither migration nor a completion
+/// seen on another thread can pair a start with a foreign end. Two tickets of one
+/// slot with the same bits are 4,194,304 apart, and the later begin has overwritten
+/// the earlier.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Start(u64);
+
+const TIME_BITS: u32 = 48;
+const TIME_MASK: u64 = (1 << TIME_BITS) - 1;
+
+impl Start {
+    /// The start of the event with this ticket.
+    #[must_use]
+    #[inline]
+    pub const fn new(ticket: u64, now_ns: u64) -> Self {
+        Self((ticket / STARTS_PER_INSTANCE as u64) << TIME_BITS | now_ns & TIME_MASK)
+    }
+
+    /// Takes the word as it is in the map.
+    #[must_use]
+    #[inline]
+    pub const fn from_raw(raw: u64) -> Self {
+        Self(raw)
+    }
+
+    /// The word as it goes into the map.
+    #[must_use]
+    #[inline]
+    pub const fn raw(self) -> u64 {
+        self.0
+    }
+
+    /// Nanoseconds from the start to `end_ns`, up to 78 hours; `None` where it is not
+    /// the start of this ticket.
+    #[must_use]
+    #[inline]
+    pub const fn until(self, ticket: u64, end_ns: u64) -> Option<u64> {
+        let same = self.0 != 0 && self.0 >> TIME_BITS == Self::new(ticket, 0).0 >> TIME_BITS;
+        if same {
+            Some(end_ns.wrapping_sub(self.0) & TIME_MASK)
+        } else {
+            None
+        }
+    }
+}
+
+/// Starts of one instance and stage that can wait at a time, a power of two. An
+/// instance has as many events in flight as vCPUs submit to it at once; with more
+/// than this, a later ticket overwrites an earlier one, whose end is counted in
+/// `lost_no_start`.
+pub const STARTS_PER_INSTANCE: u32 = 64;
+
+/// Slots for the starts of one stage.
+pub const START_SLOTS: u32 = MAX_INSTANCES * STARTS_PER_INSTANCE;
+
+/// The slot of a ticket's start: every instance has its own, taken in turn. Beyond
+/// the map where the instance's number is.
+#[must_use]
+#[inline]
+pub const fn start_slot(instance_number: u32, ticket: u64) -> u32 {
+    instance_number * STARTS_PER_INSTANCE + (ticket as u32 & (STARTS_PER_INSTANCE - 1))
+}
+
+const _: () = {
+    assert!(size_of::<StageCell>() == 4 * 8 + BUCKETS * 8);
+    // The kernel's limit for one value of a per-CPU map (PCPU_MIN_UNIT_SIZE).
+    assert!(size_of::<StageCell>() <= 32 * 1024);
+    assert!(size_of::<GuestCell>() == 32);
+    assert!(size_of::<UnattributedCell>() == 16);
+    assert!(STARTS_PER_INSTANCE.is_power_of_two());
+};
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_start_is_found_by_its_own_ticket_only() {
+        let start = Start::new(7, 1_000);
+        assert_eq!(start.until(7, 1_500), Some(500));
+        assert_eq!(start.until(7 + 64, 1_500), None);
+        assert_eq!(Start::from_raw(0).until(7, 1_500), None);
+        assert_eq!(Start::from_raw(start.raw()), start);
+    }
+
+    #[test]
+    fn a_clock_beyond_48_bits_changes_nothing() {
+        let begin = (1 << 48) - 5;
+        assert_eq!(
+            Start::new(u64::MAX, begin).until(u64::MAX, begin + 12),
+            Some(12)
+        );
+    }
+
+    #[test]
+    fn instances_never_share_a_slot() {
+        for ticket in [0, 1, 63, 64, u64::MAX] {
+            assert_eq!(start_slot(0, ticket) / STARTS_PER_INSTANCE, 0);
+            assert_eq!(start_slot(63, ticket) / STARTS_PER_INSTANCE, 63);
+            assert!(start_slot(MAX_INSTANCES - 1, ticket) < START_SLOTS);
+        }
+        assert!(start_slot(MAX_INSTANCES, 0) >= START_SLOTS);
+    }
+}

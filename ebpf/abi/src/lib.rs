@@ -1,0 +1,26 @@
+//! What hwptop's eBPF programs and its user space must agree on: the arguments
+//! of the static probes, the records in the maps, and how a latency becomes a
+//! histogram bucket. Nothing here allocates, prints or touches a kernel.
+//!
+//! ```text
+//! static probe ──[instance]──▶ eBPF program ──[cell, bucket]──▶ map ──▶ agent
+//! ```
+#![no_std]
+#![expect(
+    clippy::cast_possible_truncation,
+    reason = "bit fields and bucket numbers are masked to their width before the cast"
+)]
+
+mod cell;
+mod histogram;
+mod instance;
+mod slow;
+mod stage;
+
+pub use cell::{
+    GuestCell, START_SLOTS, STARTS_PER_INSTANCE, StageCell, Start, UnattributedCell, start_slot,
+};
+pub use histogram::{BUCKETS, Bucket, MAX_TRACKABLE_NS};
+pub use instance::{InstanceArg, MAX_INSTANCES, Vendor};
+pub use slow::{Config, SlowRecord};
+pub use stage::{STAGES, Stage};
