@@ -1,0 +1,4 @@
+//! Layouts and constants of the specifications. Definitions only: decoding and
+//! queue handling are elsewhere.
+
+pub(crate) mod vtd;
