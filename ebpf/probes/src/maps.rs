@@ -1,0 +1,40 @@
+use aya_ebpf::{
+    macros::map,
+    maps::{Array, PerCpuArray, RingBuf},
+};
+use hwptop_abi::{
+    Config, GuestCell, MAX_INSTANCES, STAGES, START_SLOTS, StageCell, UnattributedCell,
+};
+
+/// Index 0: what user space tells the programs.
+#[map]
+pub static CONFIG: Array<Config> = Array::with_max_entries(1, 0);
+
+/// By instance number, for as many as user space makes room for at load (so are
+/// `CELLS` and `GUESTS`): the raw `InstanceArg` last seen, plus 1 (0: never seen).
+#[map]
+pub static INSTANCES: Array<u64> = Array::with_max_entries(MAX_INSTANCES, 0);
+
+/// [`hwptop_abi::Start`]s by [`hwptop_abi::start_slot`].
+#[map]
+pub static REQUEST_STARTS: Array<u64> = Array::with_max_entries(START_SLOTS, 0);
+
+/// [`hwptop_abi::Start`]s by [`hwptop_abi::start_slot`].
+#[map]
+pub static SUBMISSION_STARTS: Array<u64> = Array::with_max_entries(START_SLOTS, 0);
+
+/// By `Stage::cell_index`.
+#[map]
+pub static CELLS: PerCpuArray<StageCell> = PerCpuArray::with_max_entries(MAX_INSTANCES * STAGES, 0);
+
+/// By instance number.
+#[map]
+pub static GUESTS: PerCpuArray<GuestCell> = PerCpuArray::with_max_entries(MAX_INSTANCES, 0);
+
+/// Index 0: events that belong to no cell.
+#[map]
+pub static UNATTRIBUTED: PerCpuArray<UnattributedCell> = PerCpuArray::with_max_entries(1, 0);
+
+/// `SlowRecord`s.
+#[map]
+pub static SLOW: RingBuf = RingBuf::with_byte_size(64 * 1024, 0);

@@ -1,0 +1,155 @@
+use core::arch::asm;
+
+use aya_ebpf::{
+    EbpfContext as _, helpers::generated::bpf_ktime_get_ns, maps::Array, programs::ProbeContext,
+};
+use aya_log_ebpf::warn;
+use hwptop_abi::{Bucket, InstanceArg, SlowRecord, Stage, Start, start_slot};
+
+use crate::maps::{CELLS, CONFIG, INSTANCES, SLOW, UNATTRIBUTED};
+
+/// Adds to a counter of a per-CPU cell. Atomic, because a uprobe program can be
+/// preempted by another one on the same CPU in the middle of an addition. In
+/// assembly, because `core` has no `fetch_add` for a target without compare-and-swap.
+///
+/// # Safety
+/// `counter` points into a map value.
+#[inline(always)]
+pub unsafe fn add(counter: *mut u64, n: u64) {
+    // SAFETY: the caller's; map values are 8-byte aligned.
+    unsafe {
+        asm!("lock *(u64 *)({counter} + 0) += {n}", counter = in(reg) counter, n = in(reg) n);
+    }
+}
+
+/// The arguments that all probes of a stage share.
+#[inline(always)]
+fn ticket_and_instance(ctx: &ProbeContext) -> Option<(u64, InstanceArg)> {
+    Some((
+        ctx.arg::<u64>(0)?,
+        InstanceArg::from_raw(ctx.arg::<u64>(1)? as u32),
+    ))
+}
+
+/// Notes when the event with this ticket began.
+#[inline(always)]
+pub fn begin(ctx: &ProbeContext, starts: &Array<u64>) {
+    let Some((ticket, instance)) = ticket_and_instance(ctx) else {
+        return;
+    };
+    let slot = start_slot(u32::from(instance.number()), ticket);
+    if let Some(start) = starts.get_ptr_mut(slot) {
+        // SAFETY: the pointer is into the map. The time is read last, so that the
+        // program's own work before it is not measured.
+        unsafe { *start = Start::new(ticket, bpf_ktime_get_ns()).raw() };
+    }
+}
+
+/// Counts the event with this ticket and files how long it took.
+#[inline(always)]
+pub fn end(ctx: &ProbeContext, stage: Stage, starts: &Array<u64>) {
+    // First, so that the program's own work is not measured.
+    // SAFETY: the helper has no preconditions.
+    let end_ns = unsafe { bpf_ktime_get_ns() };
+    let Some((ticket, instance)) = ticket_and_instance(ctx) else {
+        return;
+    };
+    let number = u32::from(instance.number());
+    // User space decides at load how many instances the maps have room for.
+    let Some(cell) = CELLS.get_ptr_mut(stage.cell_index(number)) else {
+        return unattributed(ctx, number);
+    };
+    let items = ctx.arg::<u64>(3).unwrap_or(0) as u32;
+    let errno = ctx.arg::<u64>(4).unwrap_or(0) as u32;
+    note_instance(number, instance);
+
+    // SAFETY: `cell` points to this CPU's value of the map.
+    unsafe {
+        add(&raw mut (*cell).seen, 1);
+        add(&raw mut (*cell).items, u64::from(items));
+        if errno != 0 {
+            add(&raw mut (*cell).errors, 1);
+        }
+    }
+    let Some(latency_ns) = since_start(starts, number, ticket, end_ns) else {
+        // SAFETY: as above.
+        unsafe { add(&raw mut (*cell).lost_no_start, 1) };
+        return;
+    };
+    // SAFETY: as above; the mask keeps the index inside the array, in words
+    // that the verifier understands.
+    unsafe {
+        let index = Bucket::of(latency_ns).index() & (hwptop_abi::BUCKETS - 1);
+        add((&raw mut (*cell).buckets).cast::<u64>().add(index), 1);
+    }
+    if CONFIG
+        .get(0)
+        .is_some_and(|config| latency_ns >= config.slow_ns)
+    {
+        let hwpt = ctx.arg::<u64>(2).unwrap_or(0) as u32;
+        keep(&SlowRecord {
+            latency_ns,
+            instance: instance.raw(),
+            stage: stage as u32,
+            hwpt,
+            items,
+            tid: ctx.pid(),
+            errno,
+        });
+    }
+}
+
+/// Takes the start of the event, so that a second end finds none.
+#[inline(always)]
+fn since_start(starts: &Array<u64>, number: u32, ticket: u64, end_ns: u64) -> Option<u64> {
+    let start = starts.get_ptr_mut(start_slot(number, ticket))?;
+    // SAFETY: the pointer is into the map.
+    unsafe {
+        let latency_ns = Start::from_raw(*start).until(ticket, end_ns)?;
+        *start = 0;
+        Some(latency_ns)
+    }
+}
+
+/// Remembers what kind of instance stands behind the number. Read before
+/// written: the line stays shared between CPUs once it is known.
+#[inline(always)]
+pub fn note_instance(number: u32, instance: InstanceArg) {
+    let known = u64::from(instance.raw()) + 1;
+    if let Some(slot) = INSTANCES.get_ptr_mut(number) {
+        // SAFETY: the pointer is into the map.
+        unsafe {
+            if *slot != known {
+                *slot = known;
+            }
+        }
+    }
+}
+
+#[inline(never)]
+fn unattributed(ctx: &ProbeContext, number: u32) {
+    let Some(cell) = UNATTRIBUTED.get_ptr_mut(0) else {
+        return;
+    };
+    // SAFETY: `cell` points to this CPU's value of the map.
+    unsafe {
+        if (*cell).seen == 0 {
+            warn!(
+                ctx,
+                "instance {} is beyond those that are kept apart: its events count as lost", number
+            );
+        }
+        add(&raw mut (*cell).seen, 1);
+    }
+}
+
+#[inline(never)]
+fn keep(record: &SlowRecord) {
+    if SLOW.output::<SlowRecord>(record, 0).is_ok() {
+        return;
+    }
+    if let Some(cell) = UNATTRIBUTED.get_ptr_mut(0) {
+        // SAFETY: `cell` points to this CPU's value of the map.
+        unsafe { add(&raw mut (*cell).slow_dropped, 1) };
+    }
+}

@@ -1,0 +1,92 @@
+//! hwptop's own commands: everything a contributor or CI runs that plain cargo cannot do.
+//!
+//! ```text
+//! cargo xtask ──▶ test ──▶ setup ─▶ fmt, tidy, clippy ─▶ cargo test ─▶ tests that need root ─▶ ebpf --check
+//!             ├─▶ ebpf ──▶ toolchain ─▶ build ─▶ strip ─▶ object + sidecar (or compare, with --check)
+//!             └─▶ tidy
+//! ```
+
+mod ebpf;
+mod process;
+mod repo;
+mod setup;
+mod test;
+mod tidy;
+
+use anyhow::Result;
+use clap::{Parser, Subcommand};
+use std::process::ExitCode;
+
+use crate::repo::Repo;
+use crate::setup::Install;
+
+/// hwptop's build, check and test commands.
+#[derive(Parser)]
+#[command(
+    name = "cargo xtask",
+    bin_name = "cargo xtask",
+    disable_help_subcommand = true
+)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Task,
+}
+
+#[derive(Subcommand)]
+enum Task {
+    /// Installs what is missing, builds, and runs every test
+    ///
+    /// Formatting, tidy, clippy, the workspace's tests and doc tests, the tests that need root (one at a time, and only
+    /// where root and eBPF are at hand), then `ebpf --check`. The last line is `N passed, N failed, N skipped`.
+    Test {
+        /// Never install anything: print the command that would and fail
+        #[arg(long)]
+        no_install: bool,
+    },
+    /// Builds the eBPF programs from source into ebpf/object/hwptop.bpf.o
+    ///
+    /// Needs Debian's rustc-web, rust-web-src and LLVM (installed here when run as root), or a rustup nightly with
+    /// rust-src and a bpf-linker in PATH. Commit the object and the .toml beside it together with the sources.
+    Ebpf {
+        /// Write nothing: fail when the committed object is not what the source gives
+        #[arg(long)]
+        check: bool,
+        /// Never install anything: print the command that would and fail
+        #[arg(long)]
+        no_install: bool,
+    },
+    /// Checks the rules of this code base that neither rustfmt nor clippy knows
+    ///
+    /// File length, no mod.rs, no `todo!`, `dbg!` or `#[allow(…)]`, a `// SAFETY:` comment on every unsafe block,
+    /// and nothing at the top level that the design does not name.
+    Tidy,
+    /// What CI runs: the same as `test`
+    Ci,
+}
+
+fn main() -> ExitCode {
+    if ebpf::wrapper::is_requested() {
+        return ebpf::wrapper::main();
+    }
+    match run(&Arguments::parse()) {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(arguments: &Arguments) -> Result<ExitCode> {
+    let repo = Repo::find()?;
+    match arguments.command {
+        Task::Test { no_install } => Ok(test::run(&repo, Install::unless(no_install))),
+        Task::Ci => Ok(test::run(&repo, Install::unless(false))),
+        Task::Ebpf { check, no_install } => {
+            let install = Install::unless(no_install);
+            let work = if check { ebpf::check } else { ebpf::update };
+            work(&repo, install).map(|()| ExitCode::SUCCESS)
+        }
+        Task::Tidy => tidy::check(&repo).map(|()| ExitCode::SUCCESS),
+    }
+}

@@ -1,0 +1,48 @@
+//! Where things are in a checkout.
+
+use anyhow::{Context, Result};
+use std::env;
+use std::path::{Path, PathBuf};
+
+/// A checkout of hwptop.
+pub(crate) struct Repo {
+    root: PathBuf,
+}
+
+impl Repo {
+    /// The checkout that this program belongs to.
+    pub(crate) fn find() -> Result<Self> {
+        // Cargo names the place at run time; the compiled-in one is for a binary started by hand.
+        let package =
+            env::var_os("CARGO_MANIFEST_DIR").unwrap_or_else(|| env!("CARGO_MANIFEST_DIR").into());
+        let root = Path::new(&package).join("..");
+        let root = root.canonicalize().with_context(|| {
+            format!(
+                "no checkout at {}: start it as `cargo xtask`",
+                root.display()
+            )
+        })?;
+        Ok(Self { root })
+    }
+
+    /// The folder with the workspace's Cargo.toml.
+    pub(crate) fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// A path given relative to the root.
+    pub(crate) fn path(&self, relative: &str) -> PathBuf {
+        self.root.join(relative)
+    }
+
+    /// Where xtask keeps what it builds and installs for itself.
+    pub(crate) fn cache(&self) -> PathBuf {
+        let target = env::var_os("CARGO_TARGET_DIR").map_or_else(|| "target".into(), PathBuf::from);
+        self.root.join(target).join("xtask")
+    }
+
+    /// Manifest of the eBPF programs, a workspace of its own.
+    pub(crate) fn probes_manifest(&self) -> PathBuf {
+        self.path("ebpf/probes/Cargo.toml")
+    }
+}

@@ -1,0 +1,213 @@
+//! `cargo xtask test`: everything that must hold, with one line at the end that says how much was checked.
+
+mod libtest;
+mod privilege;
+
+use anyhow::{Context as _, Result};
+use std::collections::BTreeSet;
+use std::fmt::Display;
+use std::io::{self, Read as _, Write as _};
+use std::process::{Command, ExitCode, Stdio};
+use std::time::Instant;
+
+use crate::ebpf;
+use crate::process;
+use crate::repo::Repo;
+use crate::setup::{self, Install, Need};
+use crate::tidy;
+use libtest::{Counts, Results};
+
+/// Whether something is at hand, or the end of a sentence that says why not.
+type Check = fn() -> Result<(), String>;
+
+/// What a test may need, as its `#[ignore = "needs root: loads eBPF"]` begins.
+const NEEDS: [(&str, Check); 2] = [
+    ("needs root", privilege::check),
+    ("needs hardware counters", privilege::hardware_counters),
+];
+
+/// Runs everything; answers success where nothing failed and at least one test ran.
+pub(crate) fn run(repo: &Repo, install: Install) -> ExitCode {
+    let mut counts = Counts::default();
+    if step(&mut counts, "setup", || set_up(install)) {
+        step(&mut counts, "fmt", || formatting(repo));
+        step(&mut counts, "tidy", || tidy::check(repo));
+        step(&mut counts, "clippy", || clippy(repo));
+        tests(repo, &mut counts);
+        if step(&mut counts, "ebpf --check", || ebpf::check(repo, install)) {
+            counts.passed += 1;
+        }
+    }
+    let nothing_ran = counts.passed + counts.failed == 0;
+    if nothing_ran {
+        println!("FAILED: no test ran");
+    }
+    println!("{counts}");
+    if counts.failed > 0 || nothing_ran {
+        ExitCode::FAILURE
+    } else {
+        ExitCode::SUCCESS
+    }
+}
+
+/// A part of the run, shown with its duration.
+struct Step {
+    name: &'static str,
+    start: Instant,
+}
+
+impl Step {
+    fn begin(name: &'static str) -> Self {
+        println!("== {name}");
+        Self {
+            name,
+            start: Instant::now(),
+        }
+    }
+
+    fn end(self, verdict: &dyn Display) {
+        println!(
+            "== {}: {verdict}, {:.1} s\n",
+            self.name,
+            self.start.elapsed().as_secs_f64()
+        );
+    }
+}
+
+/// Runs one step; a failure is printed and counted.
+fn step(counts: &mut Counts, name: &'static str, work: impl FnOnce() -> Result<()>) -> bool {
+    let step = Step::begin(name);
+    let result = work();
+    if let Err(error) = &result {
+        counts.failed += 1;
+        println!("{error:#}");
+    }
+    step.end(if result.is_ok() { &"ok" } else { &"FAILED" });
+    result.is_ok()
+}
+
+fn set_up(install: Install) -> Result<()> {
+    let mut missing = setup::missing(Need::Tests);
+    if !ebpf::toolchain_is_at_hand() {
+        missing.extend(setup::missing(Need::Ebpf));
+    }
+    setup::ensure(&missing, install)?;
+    setup::ensure_components(install)
+}
+
+fn formatting(repo: &Repo) -> Result<()> {
+    let remedy =
+        "run `cargo fmt --all` (and once more with `--manifest-path ebpf/probes/Cargo.toml`)";
+    let mut workspace = process::cargo();
+    process::run(
+        workspace
+            .args(["fmt", "--all", "--check"])
+            .current_dir(repo.root()),
+        remedy,
+    )?;
+    let mut probes = process::cargo();
+    probes
+        .args(["fmt", "--check", "--manifest-path"])
+        .arg(repo.probes_manifest());
+    process::run(&mut probes, remedy)
+}
+
+fn clippy(repo: &Repo) -> Result<()> {
+    let mut command = process::cargo();
+    command
+        .args([
+            "clippy",
+            "--workspace",
+            "--all-targets",
+            "--",
+            "--deny",
+            "warnings",
+        ])
+        .current_dir(repo.root());
+    process::run(
+        &mut command,
+        "mend what is shown above; a lint that is wrong here takes #[expect(…, reason)]",
+    )
+}
+
+/// The workspace's tests, then those among them that need what is not everywhere, one at a time since they attach to
+/// the same probes.
+fn tests(repo: &Repo, counts: &mut Counts) {
+    let mut all = process::cargo();
+    all.args(["test", "--workspace", "--no-fail-fast"])
+        .current_dir(repo.root());
+    let first = pass(counts, "tests", &mut all);
+
+    let mut names = BTreeSet::new();
+    for test in &first.ignored {
+        let need = NEEDS.iter().find(|(need, _)| test.reason.starts_with(need));
+        match need.map(|(_, check)| check()) {
+            Some(Ok(())) => _ = names.insert(test.name.as_str()),
+            Some(Err(why)) => println!(
+                "skipped {}, because it {} and {why}",
+                test.name, test.reason
+            ),
+            None => println!("skipped {}, because {}", test.name, test.why()),
+        }
+    }
+    println!();
+    if names.is_empty() {
+        return;
+    }
+    counts.skipped = counts.skipped.saturating_sub(names.len());
+    let mut needy = process::cargo();
+    needy
+        .args(["test", "--workspace", "--no-fail-fast", "--tests", "--"])
+        .args(["--ignored", "--exact", "--test-threads=1"])
+        .args(names)
+        .current_dir(repo.root());
+    pass(counts, "tests that need what is not everywhere", &mut needy);
+}
+
+/// One run of cargo test, its output shown as it comes and counted.
+fn pass(counts: &mut Counts, name: &'static str, command: &mut Command) -> Results {
+    let step = Step::begin(name);
+    let results = watch(command).unwrap_or_else(|error| {
+        println!("{error:#}");
+        Results::of_a_failure()
+    });
+    step.end(&results.counts);
+    counts.add(&results.counts);
+    results
+}
+
+fn watch(command: &mut Command) -> Result<Results> {
+    let line = process::describe(command);
+    let mut child = command
+        .stdout(Stdio::piped())
+        .spawn()
+        .with_context(|| format!("cannot start `{line}`"))?;
+    let mut output = child.stdout.take().context("a pipe that was asked for")?;
+    let mut reader = libtest::Reader::default();
+    let mut buffer = [0; 8192];
+    loop {
+        let length = output
+            .read(&mut buffer)
+            .with_context(|| format!("cannot read from `{line}`"))?;
+        if length == 0 {
+            break;
+        }
+        let mut stdout = io::stdout();
+        stdout
+            .write_all(&buffer[..length])
+            .and_then(|()| stdout.flush())
+            .context("cannot write the output")?;
+        reader.feed(&buffer[..length]);
+    }
+    let status = child
+        .wait()
+        .with_context(|| format!("cannot wait for `{line}`"))?;
+    let mut results = reader.finish();
+    if !status.success() && results.counts.failed == 0 {
+        println!(
+            "FAILED: `{line}` ended with {status} and no failed test: it did not build, see above"
+        );
+        results.counts.failed = 1;
+    }
+    Ok(results)
+}
