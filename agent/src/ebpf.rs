@@ -1,0 +1,379 @@
+//! eBPF programs on a process' static probes, and what they counted.
+
+use std::time::Duration;
+
+use aya::{
+    EbpfLoader, include_bytes_aligned,
+    maps::{Array, Map, MapData, MapError, PerCpuArray, RingBuf},
+    programs::{ProgramError, UProbe, uprobe::UProbeAttachLocation, uprobe::UProbeScope},
+    util::nr_cpus,
+};
+use aya_log::EbpfLogger;
+use hwptop_abi::{
+    Config, GuestCell, InstanceArg, MAX_INSTANCES, STAGES, SlowRecord, Stage, StageCell,
+};
+
+use crate::{
+    nanos,
+    process::TargetProcess,
+    readiness::{Missing, can_load_ebpf},
+    snapshot::AttachedProbe,
+    static_probe::{PROVIDER, StaticProbe},
+    totals::{InstanceTotals, Source, SourceError, StageTotals, Totals},
+};
+
+mod diagnostics;
+mod empty;
+mod plain;
+
+use diagnostics::Diagnostics;
+pub use empty::EmptyProbes;
+use plain::{Cell, Guest, Settings, Unattributed};
+
+/// Built from `ebpf/probes` by `cargo xtask ebpf`.
+static OBJECT: &[u8] = include_bytes_aligned!(concat!(
+    env!("CARGO_MANIFEST_DIR"),
+    "/../ebpf/object/hwptop.bpf.o"
+));
+
+/// The programs; each is named after the static probe it belongs on. With it, how
+/// many arguments the probe has.
+const PROGRAMS: [(&str, usize); 6] = [
+    ("invalidate_begin", 4),
+    ("invalidate_end", 5),
+    ("queue_submit", 4),
+    ("queue_complete", 5),
+    ("guest_doorbell", 4),
+    ("guest_fault", 3),
+];
+
+/// Where the programs find a probe's arguments: in the registers of a function's, on
+/// x86-64.
+const ARGUMENTS: [&str; 5] = ["8@%rdi", "4@%esi", "4@%edx", "4@%ecx", "-4@%r8d"];
+
+/// The most kernel memory that the histograms may take, all CPUs together: 64
+/// instances up to 63 CPUs, 31 at 128 CPUs.
+const CELLS_BYTES_MAX: usize = 64 << 20;
+
+/// How often a cell is read again that was copied in the middle of an event.
+const SETTLE_ATTEMPTS: u32 = 16;
+
+/// Why the programs could not be put on the probes.
+#[derive(Debug, thiserror::Error)]
+pub enum EbpfError {
+    /// Something is not there at all.
+    #[error(transparent)]
+    Missing(#[from] Missing),
+    /// The kernel refused the object.
+    #[error("loading the eBPF object: {0}")]
+    Load(#[from] aya::EbpfError),
+    /// The kernel refused a program.
+    #[error("eBPF program {program}: {source}")]
+    Program {
+        /// The program, named after its probe.
+        program: String,
+        /// The reason.
+        source: ProgramError,
+    },
+    /// The object has no such program or map: it is not this version's.
+    #[error("the eBPF object has no {0}; rebuild it with `cargo xtask ebpf`")]
+    Foreign(&'static str),
+    /// A map could not be set up.
+    #[error("eBPF map {map}: {source}")]
+    Map {
+        /// The map.
+        map: &'static str,
+        /// The reason.
+        source: MapError,
+    },
+    /// The programs' log could not be opened.
+    #[error("the eBPF programs' log: {0}")]
+    Log(#[from] aya_log::Error),
+    /// The process' driver keeps a probe's arguments elsewhere.
+    #[error(
+        "static probe {PROVIDER}:{probe} in process {pid} has arguments {found:?}, this version \
+         reads {expected:?}: its driver is of another version"
+    )]
+    Arguments {
+        /// The probe's name.
+        probe: &'static str,
+        /// The process.
+        pid: u32,
+        /// Where its note says they are.
+        found: String,
+        /// Where the programs look for them.
+        expected: String,
+    },
+    /// The process' driver has no such probe: it is another version's.
+    #[error(
+        "no static probe {PROVIDER}:{probe} in process {pid}: its driver is of another version"
+    )]
+    NoProbe {
+        /// The probe's name.
+        probe: &'static str,
+        /// The process.
+        pid: u32,
+    },
+}
+
+/// The programs while they are attached. Dropping it, or the end of the process
+/// however it comes, detaches them: the kernel holds them by file descriptors.
+pub struct Ebpf {
+    // Holds the links of the attached programs.
+    _loaded: aya::Ebpf,
+    probes: Vec<AttachedProbe>,
+    instances: Array<MapData, u64>,
+    cells: PerCpuArray<MapData, Cell>,
+    guests: PerCpuArray<MapData, Guest>,
+    unattributed: PerCpuArray<MapData, Unattributed>,
+    slow: RingBuf<MapData>,
+    log: EbpfLogger<Diagnostics>,
+    diagnostics: Diagnostics,
+}
+
+impl Ebpf {
+    /// Loads the programs and puts them on the probes of `process`. Events at
+    /// least `slow` long are kept one by one.
+    ///
+    /// # Errors
+    /// [`EbpfError`], naming the program, probe or map and the remedy.
+    pub fn attach(process: &TargetProcess, slow: Duration) -> Result<Self, EbpfError> {
+        can_load_ebpf()?;
+        let mut loaded = load()?;
+        let diagnostics = Diagnostics::default();
+        let log = EbpfLogger::init_with_logger(&mut loaded, diagnostics.clone())?;
+        let mut config: Array<MapData, Settings> = take(&mut loaded, "CONFIG")?;
+        let slow_ns = nanos(slow);
+        config
+            .set(0, Settings(Config { slow_ns }), 0)
+            .map_err(|source| EbpfError::Map {
+                map: "CONFIG",
+                source,
+            })?;
+        let maps = (
+            take(&mut loaded, "INSTANCES")?,
+            take(&mut loaded, "CELLS")?,
+            take(&mut loaded, "GUESTS")?,
+            take(&mut loaded, "UNATTRIBUTED")?,
+            take(&mut loaded, "SLOW")?,
+        );
+        let mut probes = Vec::new();
+        for (program, arguments) in PROGRAMS {
+            check_arguments(process, program, &ARGUMENTS[..arguments].join(" "))?;
+            probes.extend(attach(&mut loaded, program, process, program)?);
+        }
+        let (instances, cells, guests, unattributed, slow) = maps;
+        Ok(Self {
+            _loaded: loaded,
+            probes,
+            instances,
+            cells,
+            guests,
+            unattributed,
+            slow,
+            log,
+            diagnostics,
+        })
+    }
+
+    /// The probes the programs sit on.
+    #[must_use]
+    pub fn probes(&self) -> &[AttachedProbe] {
+        &self.probes
+    }
+
+    /// How many instances are kept apart, from number 0 on; events of others count as
+    /// lost.
+    #[must_use]
+    pub fn instances_kept(&self) -> u32 {
+        self.instances.len()
+    }
+
+    fn instance(&self, number: u32) -> Result<Option<InstanceTotals>, SourceError> {
+        let known = self
+            .instances
+            .get(&number, 0)
+            .map_err(|source| SourceError {
+                map: "INSTANCES",
+                source,
+            })?;
+        // The programs store the argument plus 1, because 0 is an argument too.
+        let Some(Ok(raw)) = known.checked_sub(1).map(u32::try_from) else {
+            return Ok(None);
+        };
+        let mut totals = InstanceTotals::new(InstanceArg::from_raw(raw));
+        for stage in Stage::ALL {
+            totals.stages[stage as usize] = self.settled(stage.cell_index(number))?;
+        }
+        let guests = self.guests.get(&number, 0).map_err(|source| SourceError {
+            map: "GUESTS",
+            source,
+        })?;
+        totals.guest = guests
+            .iter()
+            .fold(GuestCell::default(), |sum, Guest(cell)| GuestCell {
+                doorbells: sum.doorbells + cell.doorbells,
+                descriptors: sum.descriptors + cell.descriptors,
+                waits: sum.waits + cell.waits,
+                faults: sum.faults + cell.faults,
+            });
+        Ok(Some(totals))
+    }
+
+    /// Reads a cell until no event is half counted in the copy. Where events
+    /// come too fast for that, those in the middle are left to the next read.
+    fn settled(&self, index: u32) -> Result<StageTotals, SourceError> {
+        let mut totals = StageTotals::default();
+        for _ in 0..SETTLE_ATTEMPTS {
+            let cells = self.cells.get(&index, 0).map_err(|source| SourceError {
+                map: "CELLS",
+                source,
+            })?;
+            totals = StageTotals::default();
+            for Cell(cell) in cells.iter() {
+                totals.add(cell);
+            }
+            if totals.is_settled() {
+                return Ok(totals);
+            }
+        }
+        totals.0.seen = totals.recorded() + totals.0.lost_no_start;
+        Ok(totals)
+    }
+}
+
+impl Source for Ebpf {
+    fn read(&mut self) -> Result<Totals, SourceError> {
+        let mut totals = Totals::default();
+        for number in 0..self.instances.len() {
+            totals.instances.extend(self.instance(number)?);
+        }
+        let unattributed = self.unattributed.get(&0, 0).map_err(|source| SourceError {
+            map: "UNATTRIBUTED",
+            source,
+        })?;
+        for Unattributed(cell) in unattributed.iter() {
+            totals.unattributed += cell.seen;
+            totals.slow_dropped += cell.slow_dropped;
+        }
+        while let Some(record) = self.slow.next() {
+            totals.slow.extend(SlowRecord::decode(&record));
+        }
+        self.log.flush();
+        totals.diagnostics = self.diagnostics.take();
+        Ok(totals)
+    }
+}
+
+/// Loads the object, with maps that fit the machine.
+fn load() -> Result<aya::Ebpf, EbpfError> {
+    let instances = instances_kept(nr_cpus().unwrap_or(1));
+    let loaded = EbpfLoader::new()
+        .map_max_entries("INSTANCES", instances)
+        .map_max_entries("GUESTS", instances)
+        .map_max_entries("CELLS", instances * STAGES)
+        .load(OBJECT)?;
+    Ok(loaded)
+}
+
+/// For how many instances there is room within [`CELLS_BYTES_MAX`].
+fn instances_kept(cpus: usize) -> u32 {
+    let per_instance = size_of::<StageCell>() * STAGES as usize * cpus.max(1);
+    let room = u32::try_from(CELLS_BYTES_MAX / per_instance).unwrap_or(u32::MAX);
+    room.clamp(1, MAX_INSTANCES)
+}
+
+fn take<M: TryFrom<Map, Error = MapError>>(
+    loaded: &mut aya::Ebpf,
+    map: &'static str,
+) -> Result<M, EbpfError> {
+    let found = loaded.take_map(map).ok_or(EbpfError::Foreign(map))?;
+    M::try_from(found).map_err(|source| EbpfError::Map { map, source })
+}
+
+/// Refuses a driver whose probes keep their arguments where the programs do not look:
+/// the figures would be nonsense.
+fn check_arguments(
+    process: &TargetProcess,
+    probe: &'static str,
+    expected: &str,
+) -> Result<(), EbpfError> {
+    let odd = process
+        .probes
+        .iter()
+        .find(|site| site.name == probe && site.arguments != expected);
+    odd.map_or(Ok(()), |site| {
+        Err(EbpfError::Arguments {
+            probe,
+            pid: process.pid.get(),
+            found: site.arguments.clone(),
+            expected: expected.to_owned(),
+        })
+    })
+}
+
+/// Puts `program` on every place where `probe` sits.
+fn attach(
+    loaded: &mut aya::Ebpf,
+    program: &'static str,
+    process: &TargetProcess,
+    probe: &'static str,
+) -> Result<Vec<AttachedProbe>, EbpfError> {
+    let failed = |source| EbpfError::Program {
+        program: program.to_owned(),
+        source,
+    };
+    let sites: Vec<&StaticProbe> = process
+        .probes
+        .iter()
+        .filter(|found| found.name == probe)
+        .collect();
+    if sites.is_empty() {
+        return Err(EbpfError::NoProbe {
+            probe,
+            pid: process.pid.get(),
+        });
+    }
+    let uprobe: &mut UProbe = loaded
+        .program_mut(program)
+        .ok_or(EbpfError::Foreign(program))?
+        .try_into()
+        .map_err(failed)?;
+    if uprobe.fd().is_err() {
+        uprobe.load().map_err(failed)?;
+    }
+    let mut attached = Vec::new();
+    for site in sites {
+        let location = UProbeAttachLocation::AbsoluteOffset(site.offset);
+        let scope = UProbeScope::OneProcess(process.pid);
+        uprobe
+            .attach(location, &process.program, scope)
+            .map_err(|source| match Missing::from_refusal(&source) {
+                Some(missing) => EbpfError::Missing(missing),
+                None => failed(source),
+            })?;
+        attached.push(AttachedProbe {
+            name: format!("{PROVIDER}:{probe}"),
+            offset: site.offset,
+        });
+    }
+    Ok(attached)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_maps_stay_within_their_memory_on_any_machine() {
+        assert_eq!(instances_kept(2), MAX_INSTANCES);
+        for cpus in [0, 1, 64, 128, 512, 8192] {
+            let kept = instances_kept(cpus);
+            let bytes = size_of::<StageCell>() * (kept * STAGES) as usize * cpus;
+            assert!(
+                kept >= 1 && (bytes <= CELLS_BYTES_MAX || kept == 1),
+                "{cpus} CPUs"
+            );
+        }
+    }
+}

@@ -1,0 +1,247 @@
+//! Timing without eBPF: the measured process counts into cells of its own.
+
+use std::sync::{
+    Arc, Mutex, PoisonError,
+    atomic::{AtomicU64, Ordering},
+};
+use std::{collections::VecDeque, time::Duration};
+
+use hwptop_abi::{BUCKETS, Bucket, GuestCell, InstanceArg, STAGES, SlowRecord, Stage, StageCell};
+
+use crate::nanos;
+use crate::totals::{InstanceTotals, Source, SourceError, StageTotals, Totals};
+
+/// Slow events kept between two reads; the oldest give way.
+const SLOW_KEPT: usize = 1024;
+
+/// Counts what a process measures of itself. Cheap to clone; every clone counts
+/// into the same cells.
+#[derive(Clone, Debug)]
+pub struct Recorder(Arc<Shared>);
+
+#[derive(Debug)]
+struct Shared {
+    slow_ns: u64,
+    instances: Vec<InstanceCells>,
+    slow: Mutex<Slow>,
+}
+
+#[derive(Debug, Default)]
+struct Slow {
+    records: VecDeque<SlowRecord>,
+    dropped: u64,
+}
+
+#[derive(Debug)]
+struct InstanceCells {
+    instance: InstanceArg,
+    doorbells: AtomicU64,
+    descriptors: AtomicU64,
+    waits: AtomicU64,
+    faults: AtomicU64,
+    stages: [Cell; STAGES as usize],
+}
+
+#[derive(Debug)]
+struct Cell {
+    items: AtomicU64,
+    errors: AtomicU64,
+    buckets: Box<[AtomicU64]>,
+}
+
+impl Default for Cell {
+    fn default() -> Self {
+        Self {
+            items: AtomicU64::default(),
+            errors: AtomicU64::default(),
+            buckets: (0..BUCKETS).map(|_| AtomicU64::default()).collect(),
+        }
+    }
+}
+
+/// One end of a stage, as the process saw it.
+#[derive(Clone, Copy, Debug)]
+pub struct Observation {
+    /// Which stage ended.
+    pub stage: Stage,
+    /// Position of the instance among those given to [`Recorder::new`].
+    pub instance: usize,
+    /// HWPT id.
+    pub hwpt: u32,
+    /// Entries or commands.
+    pub items: u32,
+    /// 0, or the errno that ended it.
+    pub errno: u32,
+    /// How long it took.
+    pub latency: Duration,
+}
+
+impl Recorder {
+    /// A recorder for these instances; events at least `slow` long are kept one
+    /// by one.
+    #[must_use]
+    pub fn new(instances: &[InstanceArg], slow: Duration) -> Self {
+        let instances = instances
+            .iter()
+            .map(|&instance| InstanceCells {
+                instance,
+                doorbells: AtomicU64::default(),
+                descriptors: AtomicU64::default(),
+                waits: AtomicU64::default(),
+                faults: AtomicU64::default(),
+                stages: Default::default(),
+            })
+            .collect();
+        Self(Arc::new(Shared {
+            slow_ns: nanos(slow),
+            instances,
+            slow: Mutex::default(),
+        }))
+    }
+
+    /// Counts one end. An instance that was not announced is ignored.
+    pub fn record(&self, seen: Observation) {
+        let Some(cells) = self.0.instances.get(seen.instance) else {
+            return;
+        };
+        let cell = &cells.stages[seen.stage as usize];
+        let latency_ns = nanos(seen.latency);
+        cell.buckets[Bucket::of(latency_ns).index()].fetch_add(1, Ordering::Relaxed);
+        cell.items
+            .fetch_add(u64::from(seen.items), Ordering::Relaxed);
+        cell.errors
+            .fetch_add(u64::from(seen.errno != 0), Ordering::Relaxed);
+        if latency_ns >= self.0.slow_ns {
+            self.keep_slow(cells.instance, &seen, latency_ns);
+        }
+    }
+
+    /// Counts one doorbell of the guest queue in front of an instance.
+    pub fn record_doorbell(&self, instance: usize, descriptors: u64, waits: u64) {
+        if let Some(cells) = self.0.instances.get(instance) {
+            cells.doorbells.fetch_add(1, Ordering::Relaxed);
+            cells.descriptors.fetch_add(descriptors, Ordering::Relaxed);
+            cells.waits.fetch_add(waits, Ordering::Relaxed);
+        }
+    }
+
+    /// Counts one fault that froze the guest queue in front of an instance.
+    pub fn record_fault(&self, instance: usize) {
+        if let Some(cells) = self.0.instances.get(instance) {
+            cells.faults.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    fn keep_slow(&self, instance: InstanceArg, seen: &Observation, latency_ns: u64) {
+        let mut slow = self.0.slow.lock().unwrap_or_else(PoisonError::into_inner);
+        if slow.records.len() == SLOW_KEPT {
+            slow.records.pop_front();
+            slow.dropped += 1;
+        }
+        slow.records.push_back(SlowRecord {
+            latency_ns,
+            instance: instance.raw(),
+            stage: seen.stage as u32,
+            hwpt: seen.hwpt,
+            items: seen.items,
+            tid: 0,
+            errno: seen.errno,
+        });
+    }
+}
+
+impl Source for Recorder {
+    fn read(&mut self) -> Result<Totals, SourceError> {
+        let mut slow = self.0.slow.lock().unwrap_or_else(PoisonError::into_inner);
+        Ok(Totals {
+            instances: self.0.instances.iter().map(InstanceCells::totals).collect(),
+            slow: slow.records.drain(..).collect(),
+            slow_dropped: slow.dropped,
+            ..Totals::default()
+        })
+    }
+}
+
+impl InstanceCells {
+    fn totals(&self) -> InstanceTotals {
+        let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        InstanceTotals {
+            instance: self.instance,
+            guest: GuestCell {
+                doorbells: read(&self.doorbells),
+                descriptors: read(&self.descriptors),
+                waits: read(&self.waits),
+                faults: read(&self.faults),
+            },
+            stages: Stage::ALL.map(|stage| self.stages[stage as usize].totals()),
+        }
+    }
+}
+
+impl Cell {
+    fn totals(&self) -> StageTotals {
+        let mut cell = StageCell::ZERO;
+        cell.errors = self.errors.load(Ordering::Relaxed);
+        cell.items = self.items.load(Ordering::Relaxed);
+        for (count, counter) in cell.buckets.iter_mut().zip(&self.buckets) {
+            *count = counter.load(Ordering::Relaxed);
+        }
+        // Nothing is lost here; what is not counted yet was not seen yet.
+        cell.seen = cell.buckets.iter().sum();
+        StageTotals(cell)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use hwptop_abi::Vendor;
+
+    use super::*;
+
+    fn observation(latency_ns: u64) -> Observation {
+        Observation {
+            stage: Stage::Request,
+            instance: 0,
+            hwpt: 1,
+            items: 4,
+            errno: 0,
+            latency: Duration::from_nanos(latency_ns),
+        }
+    }
+
+    #[test]
+    fn what_is_recorded_is_what_is_read() {
+        let instance = InstanceArg::new(0, Vendor::Vtd, true);
+        let mut recorder = Recorder::new(&[instance], Duration::from_micros(1));
+        recorder.record(observation(100));
+        recorder.record(observation(5_000));
+        recorder.record_doorbell(0, 2, 1);
+        let totals = recorder.read().expect("memory can be read");
+        let request = totals.instances[0].stage(Stage::Request);
+        assert_eq!(
+            (request.0.seen, request.recorded(), request.0.items),
+            (2, 2, 8)
+        );
+        assert_eq!(totals.instances[0].guest.waits, 1);
+        assert_eq!(
+            totals
+                .slow
+                .iter()
+                .map(|slow| slow.latency_ns)
+                .collect::<Vec<_>>(),
+            [5_000]
+        );
+        assert!(recorder.read().expect("memory can be read").slow.is_empty());
+    }
+
+    #[test]
+    fn slow_events_are_bounded_and_their_loss_is_counted() {
+        let instance = InstanceArg::new(0, Vendor::Vtd, true);
+        let mut recorder = Recorder::new(&[instance], Duration::ZERO);
+        for _ in 0..SLOW_KEPT + 3 {
+            recorder.record(observation(10));
+        }
+        let totals = recorder.read().expect("memory can be read");
+        assert_eq!((totals.slow.len(), totals.slow_dropped), (SLOW_KEPT, 3));
+    }
+}

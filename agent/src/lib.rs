@@ -1,0 +1,33 @@
+//! hwptop's agent: what becomes of the probes' events.
+//!
+//! ```text
+//! eBPF maps ──┐
+//!             ├─▶ Totals ─▶ Aggregator ─▶ Snapshot ─▶ tui, text, json, csv
+//! Recorder ───┘
+//! ```
+//!
+//! Both sources count into the same buckets ([`hwptop_abi::Bucket`]), so that
+//! what eBPF measured and what the process measured itself can be compared.
+
+mod aggregate;
+mod counters;
+mod ebpf;
+mod in_process;
+mod message;
+mod process;
+mod readiness;
+pub mod snapshot;
+mod static_probe;
+mod time;
+mod totals;
+
+pub use aggregate::{Aggregator, Origin, instance_name};
+pub use counters::{CounterReading, ThreadCounters};
+pub use ebpf::{Ebpf, EbpfError, EmptyProbes};
+pub use in_process::{Observation, Recorder};
+pub use message::full_message;
+pub use process::{ProcessError, TargetProcess};
+pub use readiness::{Missing, can_load_ebpf};
+pub use static_probe::{PROVIDER, StaticProbe, StaticProbeError};
+pub use time::nanos;
+pub use totals::{InstanceTotals, Source, SourceError, StageTotals, Totals};

@@ -1,0 +1,108 @@
+//! Can eBPF uprobes be used here? Asked before they are loaded, answered with a
+//! reason and a remedy.
+
+use std::{env::consts::ARCH, fs, path::Path};
+
+use crate::message::io_cause;
+
+/// What eBPF on static probes lacks here.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Missing {
+    /// The process may not load programs.
+    #[error("no right to load eBPF (CAP_SYS_ADMIN, or CAP_BPF and CAP_PERFMON): run as root")]
+    Capability,
+    /// The process may load programs, but not put them on probes.
+    #[error(
+        "the kernel refuses uprobes to this process ({0}): newer kernels want CAP_SYS_ADMIN beside \
+         CAP_BPF and CAP_PERFMON; run as root"
+    )]
+    UprobeRight(String),
+    /// The process has no file descriptor left.
+    #[error("no file descriptor left for probes (EMFILE): raise the limit (ulimit -n)")]
+    Descriptors,
+    /// The compiled programs read another processor's registers.
+    #[error("the compiled eBPF programs are for x86-64, this machine is {ARCH}")]
+    Architecture,
+    /// The kernel has no uprobes.
+    #[error(
+        "this kernel has no uprobes ({UPROBE_PMU} is not there): it needs CONFIG_UPROBE_EVENTS=y"
+    )]
+    Uprobes,
+    /// The kernel has no `bpf(2)` for this.
+    #[error(
+        "this kernel has no eBPF just-in-time or interpreter ({0}): it needs CONFIG_BPF_SYSCALL=y"
+    )]
+    Bpf(String),
+}
+
+const UPROBE_PMU: &str = "/sys/bus/event_source/devices/uprobe/type";
+const CAP_SYS_ADMIN: u32 = 21;
+const CAP_PERFMON: u32 = 38;
+const CAP_BPF: u32 = 39;
+
+/// Whether eBPF programs can be loaded and attached to static probes here.
+///
+/// # Errors
+/// [`Missing`]: the first thing that is not there, with what provides it.
+pub fn can_load_ebpf() -> Result<(), Missing> {
+    if ARCH != "x86_64" {
+        return Err(Missing::Architecture);
+    }
+    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
+    if !effective_capabilities(&status).is_some_and(may_load) {
+        return Err(Missing::Capability);
+    }
+    if !Path::new(UPROBE_PMU).exists() {
+        return Err(Missing::Uprobes);
+    }
+    match aya::sys::is_program_supported(aya::programs::ProgramType::KProbe) {
+        Ok(true) => Ok(()),
+        Ok(false) => Err(Missing::Bpf("program type kprobe is not known".to_owned())),
+        Err(error) => Err(Missing::Bpf(error.to_string())),
+    }
+}
+
+impl Missing {
+    /// What a refusal of the kernel says about this machine, if it does.
+    pub(crate) fn from_refusal(error: &(dyn std::error::Error + 'static)) -> Option<Self> {
+        // Linux errno: EPERM 1, EACCES 13, EMFILE 24.
+        let io = io_cause(error)?;
+        match io.raw_os_error()? {
+            1 | 13 => Some(Self::UprobeRight(io.to_string())),
+            24 => Some(Self::Descriptors),
+            _ => None,
+        }
+    }
+}
+
+fn may_load(capabilities: u64) -> bool {
+    let has = |capability: u32| capabilities >> capability & 1 == 1;
+    has(CAP_SYS_ADMIN) || (has(CAP_BPF) && has(CAP_PERFMON))
+}
+
+fn effective_capabilities(status: &str) -> Option<u64> {
+    let line = status
+        .lines()
+        .find_map(|line| line.strip_prefix("CapEff:"))?;
+    u64::from_str_radix(line.trim(), 16).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn either_sys_admin_or_the_two_narrow_capabilities_may_load() {
+        assert!(may_load(1 << CAP_SYS_ADMIN));
+        assert!(may_load(1 << CAP_BPF | 1 << CAP_PERFMON));
+        assert!(!may_load(1 << CAP_BPF));
+        assert!(!may_load(0));
+    }
+
+    #[test]
+    fn the_effective_set_is_read_from_the_status_file() {
+        let status = "Name:\tx\nCapPrm:\t0000000000000001\nCapEff:\t000000c000000000\n";
+        assert_eq!(effective_capabilities(status), Some(0xc0_0000_0000));
+        assert_eq!(effective_capabilities("Name:\tx\n"), None);
+    }
+}

@@ -1,0 +1,223 @@
+use std::{collections::BTreeMap, time::UNIX_EPOCH};
+
+use hwptop_abi::Stage;
+use serde::Serialize;
+
+use crate::nanos;
+
+use super::{Activity, InstanceSnapshot, MeasuredBy, Snapshot, StageActivity};
+
+/// Schema of a snapshot in JSON.
+pub const SCHEMA: &str = "hwptop.snapshot/1";
+
+/// A snapshot as it is written in JSON. Durations are in the unit that their
+/// name ends in; what is not known is absent or null, never 0.
+#[derive(Debug, Serialize)]
+pub struct Document {
+    schema: &'static str,
+    taken_at_unix_ns: u64,
+    interval_ns: u64,
+    since_start_ns: u64,
+    target: String,
+    modelled: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    timing_profile: Option<String>,
+    measured_by: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    ebpf_missing: Option<String>,
+    probes: Vec<Probe>,
+    events: Events,
+    slow_threshold_ns: u64,
+    slow: Vec<Slow>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    diagnostics: Vec<String>,
+    instances: Vec<Instance>,
+}
+
+#[derive(Debug, Serialize)]
+struct Probe {
+    name: String,
+    file_offset: u64,
+}
+
+#[derive(Debug, Serialize)]
+struct Events {
+    seen: u64,
+    recorded: u64,
+    lost: u64,
+    slow_dropped: u64,
+}
+
+#[derive(Debug, Serialize)]
+struct Slow {
+    instance: String,
+    stage: &'static str,
+    latency_ns: u64,
+    hwpt: u32,
+    items: u32,
+    tid: Option<u32>,
+    errno: u32,
+}
+
+#[derive(Debug, Serialize)]
+struct Instance {
+    name: String,
+    modelled: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    fault: Option<String>,
+    interval: Part,
+    total: Part,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    driver: Option<Driver>,
+}
+
+#[derive(Debug, Serialize)]
+struct Part {
+    guest: Guest,
+    errors: u64,
+    stages: BTreeMap<&'static str, StagePart>,
+}
+
+#[derive(Debug, Serialize)]
+struct Guest {
+    doorbells: u64,
+    descriptors: u64,
+    waits: u64,
+    faults: u64,
+}
+
+#[derive(Debug, Serialize)]
+struct StagePart {
+    seen: u64,
+    recorded: u64,
+    lost: u64,
+    items: u64,
+    errors: u64,
+    batch_factor: Option<f64>,
+    latency_ns_p50: Option<u64>,
+    latency_ns_p99: Option<u64>,
+    latency_ns_p999: Option<u64>,
+    latency_ns_max: Option<u64>,
+}
+
+#[derive(Debug, Serialize)]
+struct Driver {
+    descriptors: BTreeMap<&'static str, u64>,
+    waits: u64,
+    requests: u64,
+    entries: u64,
+    request_errors: u64,
+    submissions: u64,
+    commands: u64,
+    submission_errors: u64,
+    faults: u64,
+}
+
+impl Snapshot {
+    /// The snapshot as a JSON document of schema [`SCHEMA`].
+    #[must_use]
+    pub fn document(&self) -> Document {
+        let ebpf_missing = match &self.measured_by {
+            MeasuredBy::Ebpf => None,
+            MeasuredBy::InProcess { why } => Some(why.clone()),
+        };
+        let since_epoch = self.taken_at.duration_since(UNIX_EPOCH).unwrap_or_default();
+        Document {
+            schema: SCHEMA,
+            taken_at_unix_ns: nanos(since_epoch),
+            interval_ns: nanos(self.interval),
+            since_start_ns: nanos(self.since_start),
+            target: self.target.clone(),
+            modelled: self.is_modelled(),
+            timing_profile: self.timing_profile.clone(),
+            measured_by: self.measured_by.name(),
+            ebpf_missing,
+            probes: self
+                .probes
+                .iter()
+                .map(|probe| Probe {
+                    name: probe.name.clone(),
+                    file_offset: probe.offset,
+                })
+                .collect(),
+            events: Events {
+                seen: self.events.seen,
+                recorded: self.events.recorded,
+                lost: self.events.lost,
+                slow_dropped: self.events.slow_dropped,
+            },
+            slow_threshold_ns: nanos(self.slow_threshold),
+            slow: self.slow_part(),
+            diagnostics: self.diagnostics.clone(),
+            instances: self.instances.iter().map(instance).collect(),
+        }
+    }
+
+    fn slow_part(&self) -> Vec<Slow> {
+        self.slow
+            .iter()
+            .map(|slow| Slow {
+                instance: slow.instance.clone(),
+                stage: slow.stage.name(),
+                latency_ns: nanos(slow.latency),
+                hwpt: slow.hwpt,
+                items: slow.items,
+                tid: slow.tid,
+                errno: slow.errno,
+            })
+            .collect()
+    }
+}
+
+fn instance(instance: &InstanceSnapshot) -> Instance {
+    Instance {
+        name: instance.name.clone(),
+        modelled: instance.modelled,
+        fault: instance.fault.clone(),
+        interval: part(&instance.interval),
+        total: part(&instance.total),
+        driver: instance.driver.as_ref().map(|driver| Driver {
+            descriptors: driver.descriptors.iter().copied().collect(),
+            waits: driver.waits,
+            requests: driver.requests,
+            entries: driver.entries,
+            request_errors: driver.request_errors,
+            submissions: driver.submissions,
+            commands: driver.commands,
+            submission_errors: driver.submission_errors,
+            faults: driver.faults,
+        }),
+    }
+}
+
+fn part(activity: &Activity) -> Part {
+    let guest = activity.guest;
+    Part {
+        guest: Guest {
+            doorbells: guest.doorbells,
+            descriptors: guest.descriptors,
+            waits: guest.waits,
+            faults: guest.faults,
+        },
+        errors: activity.errors(),
+        stages: Stage::ALL
+            .into_iter()
+            .map(|stage| (stage.name(), stage_part(activity.stage(stage))))
+            .collect(),
+    }
+}
+
+fn stage_part(stage: &StageActivity) -> StagePart {
+    StagePart {
+        seen: stage.seen,
+        recorded: stage.recorded,
+        lost: stage.lost,
+        items: stage.items,
+        errors: stage.errors,
+        batch_factor: stage.batch_factor(),
+        latency_ns_p50: stage.latency_ns(0.5),
+        latency_ns_p99: stage.latency_ns(0.99),
+        latency_ns_p999: stage.latency_ns(0.999),
+        latency_ns_max: stage.latency_ns_max(),
+    }
+}

@@ -1,0 +1,177 @@
+use hdrhistogram::Histogram;
+use hwptop_abi::{Bucket, GuestCell, InstanceArg, STAGES, SlowRecord, Stage, StageCell};
+
+use crate::snapshot::latency_histogram;
+
+/// What one (instance, stage) counted since the measurement began, all CPUs
+/// together.
+#[derive(Clone, Debug)]
+pub struct StageTotals(pub StageCell);
+
+impl Default for StageTotals {
+    fn default() -> Self {
+        Self(StageCell::ZERO)
+    }
+}
+
+impl StageTotals {
+    /// Ends that are in a bucket.
+    #[must_use]
+    pub fn recorded(&self) -> u64 {
+        self.0.buckets.iter().sum()
+    }
+
+    /// Whether every seen end is accounted for. While programs run, a copy of
+    /// their cell can be in the middle of one event.
+    #[must_use]
+    pub fn is_settled(&self) -> bool {
+        self.0.seen == self.recorded() + self.0.lost_no_start
+    }
+
+    /// Adds another CPU's cell.
+    pub fn add(&mut self, cell: &StageCell) {
+        self.combine(cell, u64::wrapping_add);
+    }
+
+    /// What was counted since `earlier`.
+    #[must_use]
+    pub fn since(&self, earlier: &Self) -> Self {
+        let mut difference = self.clone();
+        difference.combine(&earlier.0, u64::saturating_sub);
+        difference
+    }
+
+    /// Non-empty buckets with their counts, fastest first.
+    pub fn buckets(&self) -> impl Iterator<Item = (Bucket, u64)> + '_ {
+        self.0
+            .buckets
+            .iter()
+            .enumerate()
+            .filter(|(_, count)| **count > 0)
+            .filter_map(|(index, count)| Some((Bucket::at(index)?, *count)))
+    }
+
+    /// The recorded latencies in nanoseconds, each as the middle of its bucket.
+    #[must_use]
+    pub fn latency(&self) -> Histogram<u64> {
+        let mut latency = latency_histogram();
+        for (bucket, count) in self.buckets() {
+            // hdrhistogram's smallest value is 1; 0 ns is below any clock's step.
+            latency.saturating_record_n(bucket.middle_ns().max(1), count);
+        }
+        latency
+    }
+
+    fn combine(&mut self, other: &StageCell, operation: impl Fn(u64, u64) -> u64) {
+        let cell = &mut self.0;
+        for (mine, theirs) in [
+            (&mut cell.seen, other.seen),
+            (&mut cell.lost_no_start, other.lost_no_start),
+            (&mut cell.items, other.items),
+            (&mut cell.errors, other.errors),
+        ] {
+            *mine = operation(*mine, theirs);
+        }
+        for (mine, theirs) in cell.buckets.iter_mut().zip(&other.buckets) {
+            *mine = operation(*mine, *theirs);
+        }
+    }
+}
+
+/// What one instance counted since the measurement began.
+#[derive(Clone, Debug)]
+pub struct InstanceTotals {
+    /// Which instance, and what stands behind it.
+    pub instance: InstanceArg,
+    /// Its guest queue.
+    pub guest: GuestCell,
+    /// By [`Stage`].
+    pub stages: [StageTotals; STAGES as usize],
+}
+
+impl InstanceTotals {
+    /// An instance that has counted nothing.
+    #[must_use]
+    pub fn new(instance: InstanceArg) -> Self {
+        Self {
+            instance,
+            guest: GuestCell::default(),
+            stages: Default::default(),
+        }
+    }
+
+    /// The totals of one stage.
+    #[must_use]
+    pub fn stage(&self, stage: Stage) -> &StageTotals {
+        &self.stages[stage as usize]
+    }
+}
+
+/// Everything a source has counted, and the slow events since it was last read.
+#[derive(Clone, Debug, Default)]
+pub struct Totals {
+    /// By instance number; only instances that did anything.
+    pub instances: Vec<InstanceTotals>,
+    /// Ends of instances beyond the number that is kept apart: seen and lost.
+    pub unattributed: u64,
+    /// Slow events that could not be kept.
+    pub slow_dropped: u64,
+    /// Slow events since the last read, oldest first.
+    pub slow: Vec<SlowRecord>,
+    /// What the programs themselves had to say since the last read.
+    pub diagnostics: Vec<String>,
+}
+
+/// Why a source could not be read.
+#[derive(Debug, thiserror::Error)]
+#[error("reading {map}: {source}")]
+pub struct SourceError {
+    /// The map that could not be read.
+    pub map: &'static str,
+    /// The reason.
+    #[source]
+    pub source: aya::maps::MapError,
+}
+
+/// Where totals come from: the eBPF maps or the process itself.
+pub trait Source {
+    /// Reads what was counted until now.
+    ///
+    /// # Errors
+    /// [`SourceError`] where the kernel refuses to hand out a map.
+    fn read(&mut self) -> Result<Totals, SourceError>;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_difference_holds_only_what_came_after() {
+        let mut earlier = StageTotals::default();
+        earlier.0.seen = 2;
+        earlier.0.buckets[5] = 2;
+        let mut later = earlier.clone();
+        later.0.seen = 5;
+        later.0.buckets[5] = 3;
+        later.0.buckets[9] = 1;
+        later.0.lost_no_start = 1;
+        let between = later.since(&earlier);
+        assert!(later.is_settled() && between.is_settled());
+        assert_eq!(between.recorded(), 2);
+        assert_eq!(
+            between
+                .buckets()
+                .map(|(bucket, n)| (bucket.index(), n))
+                .collect::<Vec<_>>(),
+            [(5, 1), (9, 1)]
+        );
+    }
+
+    #[test]
+    fn a_cell_in_the_middle_of_an_event_is_not_settled() {
+        let mut totals = StageTotals::default();
+        totals.0.seen = 1;
+        assert!(!totals.is_settled());
+    }
+}
