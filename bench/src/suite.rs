@@ -1,0 +1,26 @@
+//! The suites: what `hwptop bench` can measure.
+
+mod agent_cost;
+mod batching;
+mod bpftrace;
+mod probe_cost;
+
+pub use agent_cost::{AgentCost, AgentCostError, agent_cost};
+pub use batching::{BATCHES, BatchingError, Sweep, batching};
+pub use probe_cost::{Absent, ProbeCost, ProbeCostError, Variant, VariantCost, probe_cost};
+
+/// Name and purpose of every suite, as `hwptop bench list` prints them.
+pub const SUITES: [(&str, &str); 3] = [
+    (
+        "batching",
+        "what a batch of 1 to 1024 entries costs, per entry",
+    ),
+    (
+        "probe-cost",
+        "what an attached probe pair costs, beside empty probes and bpftrace",
+    ),
+    (
+        "agent-cost",
+        "what the headless agent costs while its target is idle",
+    ),
+];
