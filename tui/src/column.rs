@@ -1,0 +1,234 @@
+//! The columns of the instance table and which of them a width has room for.
+//! The dashboard and the text form share them.
+
+use std::time::Duration;
+
+use hwptop_agent::snapshot::{Activity, InstanceSnapshot, StageActivity};
+
+use crate::figure;
+
+mod layout;
+
+pub(crate) use layout::{Layout, Slot};
+
+/// One column right of the name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Column {
+    Requests,
+    Entries,
+    EntriesPerRequest,
+    CommandsPerSubmission,
+    Request(Mark),
+    Submission(Mark),
+    Errors,
+    /// p99 of the request stage per interval, newest right.
+    Sparkline,
+}
+
+/// A point of a latency distribution.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Mark {
+    P50,
+    P90,
+    P99,
+    P999,
+    Max,
+}
+
+impl Mark {
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::P50 => "p50",
+            Self::P90 => "p90",
+            Self::P99 => "p99",
+            Self::P999 => "p99.9",
+            Self::Max => "max",
+        }
+    }
+
+    /// The latency in nanoseconds, `None` where nothing was recorded.
+    pub(crate) fn of(self, stage: &StageActivity) -> Option<u64> {
+        match self {
+            Self::P50 => stage.latency_ns(0.5),
+            Self::P90 => stage.latency_ns(0.9),
+            Self::P99 => stage.latency_ns(0.99),
+            Self::P999 => stage.latency_ns(0.999),
+            Self::Max => stage.latency_ns_max(),
+        }
+    }
+}
+
+/// Columns that belong together, under a heading of their own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Group {
+    PerSecond,
+    BatchFactor,
+    Request,
+    Submission,
+    Errors,
+    Sparkline,
+}
+
+impl Group {
+    /// The headings, widest first: the first that fits is shown.
+    const fn headings(self) -> &'static [&'static str] {
+        match self {
+            Self::PerSecond => &["per second", "per s"],
+            Self::BatchFactor => &["batch factor", "batch"],
+            Self::Request => &["request latency", "request"],
+            Self::Submission => &["submission latency", "submission"],
+            Self::Errors => &["total"],
+            Self::Sparkline => &["request p99", "p99"],
+        }
+    }
+
+    /// Columns narrower than the shortest heading are set wider.
+    pub(crate) fn least_width(self) -> u16 {
+        self.headings()
+            .last()
+            .map_or(0, |heading| width_of(heading))
+    }
+
+    /// The heading for columns that are `width` wide together.
+    pub(crate) fn heading(self, width: u16) -> &'static str {
+        let fits = |heading: &&&str| width_of(heading) <= width;
+        self.headings()
+            .iter()
+            .find(fits)
+            .copied()
+            .unwrap_or_default()
+    }
+}
+
+impl Column {
+    /// In the order they are shown in.
+    pub(crate) const ALL: [Self; 14] = [
+        Self::Requests,
+        Self::Entries,
+        Self::EntriesPerRequest,
+        Self::CommandsPerSubmission,
+        Self::Request(Mark::P50),
+        Self::Request(Mark::P99),
+        Self::Request(Mark::P999),
+        Self::Request(Mark::Max),
+        Self::Submission(Mark::P50),
+        Self::Submission(Mark::P99),
+        Self::Submission(Mark::P999),
+        Self::Submission(Mark::Max),
+        Self::Errors,
+        Self::Sparkline,
+    ];
+
+    /// In the order they are given room in: where they do not all fit, the
+    /// last ones are left out.
+    pub(crate) const BY_PRIORITY: [Self; 14] = [
+        Self::Request(Mark::P99),
+        Self::Requests,
+        Self::Errors,
+        Self::Request(Mark::P50),
+        Self::Entries,
+        Self::Request(Mark::Max),
+        Self::EntriesPerRequest,
+        Self::Submission(Mark::P99),
+        Self::Request(Mark::P999),
+        Self::Submission(Mark::P50),
+        Self::Submission(Mark::Max),
+        Self::CommandsPerSubmission,
+        Self::Sparkline,
+        Self::Submission(Mark::P999),
+    ];
+
+    pub(crate) const fn group(self) -> Group {
+        match self {
+            Self::Requests | Self::Entries => Group::PerSecond,
+            Self::EntriesPerRequest | Self::CommandsPerSubmission => Group::BatchFactor,
+            Self::Request(_) => Group::Request,
+            Self::Submission(_) => Group::Submission,
+            Self::Errors => Group::Errors,
+            Self::Sparkline => Group::Sparkline,
+        }
+    }
+
+    pub(crate) const fn title(self) -> &'static str {
+        match self {
+            Self::Requests => "requests",
+            Self::Entries => "entries",
+            Self::EntriesPerRequest => "ent/req",
+            Self::CommandsPerSubmission => "cmd/sub",
+            Self::Request(mark) | Self::Submission(mark) => mark.name(),
+            Self::Errors => "errors",
+            Self::Sparkline => "trend",
+        }
+    }
+
+    /// Columns on the screen; the least it can do with for a sparkline.
+    pub(crate) const fn width(self) -> u16 {
+        match self {
+            Self::Requests => 8,
+            Self::Entries | Self::EntriesPerRequest | Self::CommandsPerSubmission => 7,
+            Self::Request(_) | Self::Submission(_) | Self::Errors | Self::Sparkline => {
+                figure::LATENCY_WIDTH
+            }
+        }
+    }
+
+    /// What the column says about `row`.
+    pub(crate) fn text(self, row: &Row) -> String {
+        let activity = row.activity;
+        let per_second = |events: u64| {
+            let seconds = row.over.as_secs_f64();
+            (seconds > 0.0).then(|| figure::scaled(events as f64 / seconds))
+        };
+        let text = match self {
+            Self::Requests => per_second(activity.request.seen),
+            Self::Entries => per_second(activity.request.items),
+            Self::EntriesPerRequest => activity.request.batch_factor().map(figure::ratio),
+            Self::CommandsPerSubmission => activity.submission.batch_factor().map(figure::ratio),
+            Self::Request(mark) => mark.of(&activity.request).map(figure::latency),
+            Self::Submission(mark) => mark.of(&activity.submission).map(figure::latency),
+            Self::Errors => Some(figure::count(row.errors)),
+            Self::Sparkline => Some(String::new()),
+        };
+        text.unwrap_or_else(|| figure::ABSENT.to_owned())
+    }
+}
+
+/// What a row of the table is made from.
+pub(crate) struct Row<'a> {
+    /// The instance's name.
+    pub(crate) name: &'a str,
+    /// Whether a model stands behind it.
+    pub(crate) modelled: bool,
+    /// What it did.
+    activity: &'a Activity,
+    /// In how long.
+    over: Duration,
+    /// Errors since the measurement began.
+    pub(crate) errors: u64,
+}
+
+impl<'a> Row<'a> {
+    /// The last interval, `over` long, of `instance`.
+    pub(crate) fn interval(instance: &'a InstanceSnapshot, over: Duration) -> Self {
+        Self {
+            name: &instance.name,
+            modelled: instance.modelled,
+            activity: &instance.interval,
+            over,
+            errors: instance.total.errors(),
+        }
+    }
+
+    /// Everything since the measurement began, `over` ago, of `instance`.
+    pub(crate) fn total(instance: &'a InstanceSnapshot, over: Duration) -> Self {
+        Self {
+            activity: &instance.total,
+            ..Self::interval(instance, over)
+        }
+    }
+}
+
+/// Screen columns of a text whose characters are one column wide each.
+pub(crate) fn width_of(text: &str) -> u16 {
+    u16::try_from(text.chars().count()).unwrap_or(u16::MAX)
+}

@@ -1,0 +1,209 @@
+//! Figures as text: three significant digits, a unit, and `-` where there is no
+//! value (never 0).
+
+use std::time::Duration;
+
+/// What stands where a figure is absent.
+pub(crate) const ABSENT: &str = "-";
+
+/// The longest text that [`latency`] and [`scaled`] give for any value that a
+/// latency histogram can hold.
+pub(crate) const LATENCY_WIDTH: u16 = 6;
+
+const DECIMAL: [&str; 5] = ["", "k", "M", "G", "T"];
+const BELOW_A_SECOND: [&str; 3] = ["ns", "µs", "ms"];
+
+/// A latency with its unit, e.g. `1.23µs`.
+pub(crate) fn latency(ns: u64) -> String {
+    if ns < 1000 {
+        return format!("{ns}ns");
+    }
+    let mut value = ns as f64;
+    for unit in BELOW_A_SECOND {
+        if shown(value) < 1000.0 {
+            return format!("{}{unit}", three_digits(value));
+        }
+        value /= 1000.0;
+    }
+    format!("{}s", three_digits(value))
+}
+
+/// A count or a rate, scaled by thousands: `0`, `12.3`, `1.23k`, `45.6M`.
+pub(crate) fn scaled(mut value: f64) -> String {
+    if value == 0.0 {
+        return "0".to_owned();
+    }
+    if value < 0.01 {
+        return "<0.01".to_owned();
+    }
+    for prefix in DECIMAL {
+        if shown(value) < 1000.0 {
+            return format!("{}{prefix}", three_digits(value));
+        }
+        value /= 1000.0;
+    }
+    format!("{value:.0}P")
+}
+
+/// A whole number as it is below 10,000, scaled above.
+pub(crate) fn count(value: u64) -> String {
+    if value < 10_000 {
+        value.to_string()
+    } else {
+        scaled(value as f64)
+    }
+}
+
+/// Items per event: `1.00`, `16.0`, `1024`.
+pub(crate) fn ratio(value: f64) -> String {
+    if (1000.0..10_000.0).contains(&value) {
+        format!("{value:.0}")
+    } else {
+        scaled(value)
+    }
+}
+
+/// A span of time as one would say it: `250 ms`, `1 s`, `12.3 s`, `3 min 05 s`,
+/// `2 h 07 min`, `4 d 03 h`.
+pub(crate) fn span(duration: Duration) -> String {
+    let seconds = duration.as_secs();
+    match seconds {
+        0 if duration.subsec_millis() == 0 => format!("{} µs", duration.as_micros()),
+        0 => format!("{} ms", duration.as_millis()),
+        1..60 if duration.subsec_millis() / 100 == 0 => format!("{seconds} s"),
+        1..60 => format!("{seconds}.{} s", duration.subsec_millis() / 100),
+        60..3600 => format!("{} min {:02} s", seconds / 60, seconds % 60),
+        3600..86_400 => format!("{} h {:02} min", seconds / 3600, seconds % 3600 / 60),
+        _ => format!("{} d {:02} h", seconds / 86_400, seconds % 86_400 / 3600),
+    }
+}
+
+/// What the mark `*` stands for. The word comes first, where no narrow screen
+/// cuts it off, and only once: the models' own words have it further on.
+pub(crate) fn modelled(profile: Option<&str>) -> String {
+    match profile {
+        Some(profile) => format!("modelled, {}", profile.replacen("modelled, ", "", 1)),
+        None => "modelled, timing profile unknown".to_owned(),
+    }
+}
+
+/// `text` in at most `width` characters: the middle gives way, because names of
+/// instances differ at their ends.
+pub(crate) fn shortened(text: &str, width: usize) -> String {
+    let length = text.chars().count();
+    if length <= width {
+        return text.to_owned();
+    }
+    let kept = width.saturating_sub(1);
+    let head: String = text.chars().take(kept / 2).collect();
+    let tail: String = text.chars().skip(length - (kept - kept / 2)).collect();
+    format!("{head}…{tail}")
+}
+
+/// `value` as [`three_digits`] rounds it.
+fn shown(value: f64) -> f64 {
+    if value < 100.0 { value } else { value.round() }
+}
+
+/// Three significant digits of a value from 0.01 up.
+fn three_digits(value: f64) -> String {
+    // 9.995 would print as 10.00 with two decimals: the limits are those that
+    // rounding leaves below 10 and 100.
+    if value < 9.995 {
+        format!("{value:.2}")
+    } else if value < 99.95 {
+        format!("{value:.1}")
+    } else {
+        format!("{value:.0}")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_latency_has_three_digits_and_its_unit() {
+        let shown = [
+            0, 7, 999, 1000, 1234, 9_994, 9_996, 99_949, 99_951, 999_499, 999_500,
+        ]
+        .map(latency)
+        .join(" ");
+        assert_eq!(
+            shown,
+            "0ns 7ns 999ns 1.00µs 1.23µs 9.99µs 10.0µs 99.9µs 100µs 999µs 1.00ms"
+        );
+        assert_eq!(latency(68_719_476_735), "68.7s");
+    }
+
+    #[test]
+    fn no_latency_is_wider_than_its_column() {
+        let mut ns = 1_u64;
+        while ns < 1 << 36 {
+            for near in [ns - 1, ns, ns + 1, ns * 9_995 / 1000, ns * 9_9951 / 1000] {
+                assert!(
+                    latency(near).chars().count() <= usize::from(LATENCY_WIDTH),
+                    "{near}"
+                );
+            }
+            ns *= 10;
+        }
+    }
+
+    #[test]
+    fn counts_and_rates_scale_by_thousands() {
+        let shown = [
+            0.0, 0.001, 0.25, 12.34, 999.4, 999.6, 17_614.0, 1.234e6, 5e9, 7e16,
+        ]
+        .map(scaled)
+        .join(" ");
+        assert_eq!(shown, "0 <0.01 0.25 12.3 999 1.00k 17.6k 1.23M 5.00G 70P");
+        assert_eq!(
+            [count(0), count(9_999), count(10_000)].join(" "),
+            "0 9999 10.0k"
+        );
+        assert_eq!(
+            [ratio(1.0), ratio(63.96), ratio(1024.0)].join(" "),
+            "1.00 64.0 1024"
+        );
+    }
+
+    #[test]
+    fn a_span_is_said_in_the_unit_that_fits() {
+        let shown = [
+            0,
+            250,
+            1000,
+            12_345,
+            60_000,
+            185_000,
+            7_620_000,
+            270_000_000,
+        ]
+        .map(|ms| span(Duration::from_millis(ms)))
+        .join(", ");
+        assert_eq!(
+            shown,
+            "0 µs, 250 ms, 1 s, 12.3 s, 1 min 00 s, 3 min 05 s, 2 h 07 min, 3 d 03 h"
+        );
+    }
+
+    #[test]
+    fn what_is_modelled_is_called_so_first_and_once() {
+        let own = "timing profile strict: 700 ns; modelled, not measured here: a paper";
+        assert_eq!(
+            modelled(Some(own)),
+            "modelled, timing profile strict: 700 ns; not measured here: a paper"
+        );
+        assert_eq!(modelled(Some("slow: 1 ms")), "modelled, slow: 1 ms");
+        assert_eq!(modelled(None), "modelled, timing profile unknown");
+    }
+
+    #[test]
+    fn a_long_name_keeps_both_of_its_ends() {
+        assert_eq!(shortened("smmu3.0x0000000041000000", 12), "smmu3…000000");
+        assert_eq!(shortened("dmar0", 5), "dmar0");
+        assert_eq!(shortened("dmar0", 1), "…");
+        assert_eq!(shortened("dmar0", 0), "…");
+    }
+}

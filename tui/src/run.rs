@@ -1,0 +1,131 @@
+use std::{
+    io,
+    sync::atomic::{AtomicBool, Ordering},
+    time::{Duration, Instant},
+};
+
+use hwptop_agent::snapshot::Snapshot;
+use ratatui::{Terminal, backend::Backend, crossterm::event::Event};
+
+use crate::{
+    App, Flow, SourceError, Theme, TuiError,
+    input::{Input, TerminalInput},
+    session::Session,
+};
+
+/// The longest time in which the stop flag is not looked at.
+const LOOK: Duration = Duration::from_millis(100);
+
+/// Where snapshots come from.
+pub trait SnapshotSource {
+    /// The snapshot of the interval that ends now; it must not wait for
+    /// anything. `None` says that the source has ended and must not be asked
+    /// again.
+    ///
+    /// # Errors
+    /// Whatever keeps it from taking one; the dashboard ends with it.
+    fn next(&mut self) -> Result<Option<Snapshot>, SourceError>;
+}
+
+impl<F: FnMut() -> Result<Option<Snapshot>, SourceError>> SnapshotSource for F {
+    fn next(&mut self) -> Result<Option<Snapshot>, SourceError> {
+        self()
+    }
+}
+
+/// Why the dashboard ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// The user left.
+    Quit,
+    /// The stop flag was set.
+    Stopped,
+}
+
+/// Shows the dashboard on the terminal until the user leaves or `stop` is set
+/// (from a signal handler, say; it is looked at ten times a second). Every
+/// `interval` a snapshot is taken from `source`; when it has ended, the last
+/// picture stays.
+///
+/// # Errors
+/// [`TuiError`]; the terminal has been restored then, as it has on success.
+pub fn run(
+    source: &mut impl SnapshotSource,
+    interval: Duration,
+    theme: Theme,
+    stop: &AtomicBool,
+) -> Result<Outcome, TuiError> {
+    let mut session = Session::start()?;
+    let mut input = TerminalInput::start().map_err(TuiError::terminal("be read from"))?;
+    let mut app = App::new(theme);
+    drive(
+        &mut app,
+        source,
+        &mut input,
+        &mut session.terminal,
+        &Pace { interval, stop },
+    )
+}
+
+/// When to take snapshots and when to end.
+struct Pace<'a> {
+    interval: Duration,
+    stop: &'a AtomicBool,
+}
+
+fn drive<B>(
+    app: &mut App,
+    source: &mut impl SnapshotSource,
+    input: &mut impl Input,
+    terminal: &mut Terminal<B>,
+    pace: &Pace,
+) -> Result<Outcome, TuiError>
+where
+    B: Backend,
+    B::Error: Send + Sync + 'static,
+{
+    let mut due = Instant::now() + pace.interval;
+    let mut stale = true;
+    loop {
+        if pace.stop.load(Ordering::Relaxed) {
+            return Ok(Outcome::Stopped);
+        }
+        if !app.ended && Instant::now() >= due {
+            match source.next().map_err(TuiError::Source)? {
+                Some(snapshot) => app.update(snapshot),
+                None => app.end(),
+            }
+            stale = true;
+            // From now on, not from when it was due: a stall must not be made
+            // up for with a burst of empty intervals.
+            due = Instant::now() + pace.interval;
+        }
+        if stale {
+            terminal
+                .draw(|frame| app.draw(frame))
+                .map_err(|error| TuiError::terminal("be drawn on")(io::Error::other(error)))?;
+            stale = false;
+        }
+        let wait = if app.ended {
+            LOOK
+        } else {
+            LOOK.min(due - Instant::now())
+        };
+        match input
+            .next(wait)
+            .map_err(TuiError::terminal("be read from"))?
+        {
+            Some(Event::Key(key)) => {
+                if app.on_key(key) == Flow::Quit {
+                    return Ok(Outcome::Quit);
+                }
+                stale = true;
+            }
+            Some(Event::Resize(..)) => stale = true,
+            _ => {}
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

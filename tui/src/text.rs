@@ -1,0 +1,236 @@
+//! A snapshot as plain text, for where there is no terminal.
+
+use std::fmt::Write as _;
+
+use hwptop_agent::snapshot::{InstanceSnapshot, MeasuredBy, Snapshot};
+
+use crate::{
+    column::{Layout, Row, width_of},
+    figure::{self, ABSENT, span},
+};
+
+/// The columns of the table of counts, with their least width.
+const COUNTS: [(&str, usize); 8] = [
+    ("descriptors", 11),
+    ("waits", 8),
+    ("requests", 8),
+    ("entries", 8),
+    ("submissions", 11),
+    ("commands", 8),
+    ("failed", 6),
+    ("faults", 6),
+];
+
+/// The snapshot in plain text without colour, about 110 columns wide: the
+/// dashboard's table for the last interval and since the start, the exact
+/// counts beside the driver's own where there are any, the frozen queues, the
+/// slow events, and last the line that says what became of the events.
+#[must_use]
+pub fn render(snapshot: &Snapshot) -> String {
+    let mut text = String::new();
+    about(&mut text, snapshot);
+    if snapshot.instances.is_empty() {
+        text.push_str("\nno instance has been seen yet\n");
+    } else {
+        let (interval, start) = (snapshot.interval, snapshot.since_start);
+        if interval < start {
+            table(
+                &mut text,
+                snapshot,
+                &format!("last interval, {}", span(interval)),
+                |one| Row::interval(one, interval),
+            );
+        }
+        table(
+            &mut text,
+            snapshot,
+            &format!("since the start, {}", span(start)),
+            |one| Row::total(one, start),
+        );
+        counts(&mut text, snapshot);
+    }
+    for instance in &snapshot.instances {
+        if let Some(fault) = &instance.fault {
+            line(&mut text, format_args!("\n{}: {fault}", instance.name));
+        }
+    }
+    slow(&mut text, snapshot);
+    line(
+        &mut text,
+        format_args!("\n{}", crate::view::events(snapshot)),
+    );
+    text
+}
+
+fn line(text: &mut String, what: std::fmt::Arguments) {
+    writeln!(text, "{what}").expect("writing to a String cannot fail");
+}
+
+fn about(text: &mut String, snapshot: &Snapshot) {
+    line(text, format_args!("hwptop, target {}", snapshot.target));
+    if snapshot.is_modelled() {
+        let modelled = figure::modelled(snapshot.timing_profile.as_deref());
+        line(text, format_args!("* {modelled}"));
+    }
+    let probes = snapshot.probes.len();
+    match &snapshot.measured_by {
+        MeasuredBy::Ebpf => line(
+            text,
+            format_args!("measured by eBPF, probes attached: {probes}"),
+        ),
+        MeasuredBy::InProcess { why } => line(text, format_args!("measured in-process: {why}")),
+    }
+}
+
+fn table<'a>(
+    text: &mut String,
+    snapshot: &'a Snapshot,
+    title: &str,
+    row: impl Fn(&'a InstanceSnapshot) -> Row<'a>,
+) {
+    let layout = Layout::for_text(snapshot);
+    line(text, format_args!("\n{title}"));
+    line(text, format_args!("{}", layout.heading_line()));
+    line(text, format_args!("{}", layout.title_line()));
+    for instance in &snapshot.instances {
+        line(text, format_args!("{}", layout.row_line(&row(instance))));
+    }
+}
+
+/// Exact counts since the start, as they were measured and as the driver itself
+/// counted them.
+fn counts(text: &mut String, snapshot: &Snapshot) {
+    let measured = match snapshot.measured_by {
+        MeasuredBy::Ebpf => "eBPF",
+        MeasuredBy::InProcess { .. } => "in-process",
+    };
+    let names = snapshot
+        .instances
+        .iter()
+        .map(|one| usize::from(width_of(&one.name)) + 1);
+    let width = names.max().unwrap_or(0).max("instance".len());
+    let row = |text: &mut String, name: &str, by: &str, cells: &[String]| {
+        let mut row = format!("{name:width$}  {by:<10}");
+        for ((_, least), cell) in COUNTS.iter().zip(cells) {
+            write!(row, "  {cell:>least$}").expect("writing to a String cannot fail");
+        }
+        line(text, format_args!("{row}"));
+    };
+    text.push_str("\ncounts since the start\n");
+    row(
+        text,
+        "instance",
+        "counted by",
+        &COUNTS.map(|(title, _)| title.to_owned()),
+    );
+    for instance in &snapshot.instances {
+        let mark = if instance.modelled { "*" } else { "" };
+        row(
+            text,
+            &format!("{}{mark}", instance.name),
+            measured,
+            &measured_counts(instance),
+        );
+        if let Some(counts) = driver_counts(instance) {
+            row(text, "", "driver", &counts);
+        }
+    }
+    for instance in &snapshot.instances {
+        let Some(driver) = &instance.driver else {
+            continue;
+        };
+        let types: Vec<String> = driver
+            .descriptors
+            .iter()
+            .map(|(name, count)| format!("{name} = {count}"))
+            .collect();
+        if !types.is_empty() {
+            line(
+                text,
+                format_args!("{}: {}", instance.name, types.join(", ")),
+            );
+        }
+    }
+}
+
+fn measured_counts(instance: &InstanceSnapshot) -> [String; COUNTS.len()] {
+    let total = &instance.total;
+    [
+        total.guest.descriptors,
+        total.guest.waits,
+        total.request.seen,
+        total.request.items,
+        total.submission.seen,
+        total.submission.items,
+        total.request.errors,
+        total.guest.faults,
+    ]
+    .map(|count| count.to_string())
+}
+
+fn driver_counts(instance: &InstanceSnapshot) -> Option<[String; COUNTS.len()]> {
+    let driver = instance.driver.as_ref()?;
+    let counts = [
+        driver.descriptors.iter().map(|(_, count)| count).sum(),
+        driver.waits,
+        driver.requests,
+        driver.entries,
+        driver.submissions,
+        driver.commands,
+        driver.request_errors,
+        driver.faults,
+    ];
+    Some(counts.map(|count| count.to_string()))
+}
+
+/// Slow events that get a line.
+const SLOW_LINES: usize = 8;
+
+fn slow(text: &mut String, snapshot: &Snapshot) {
+    if snapshot.slow.is_empty() && snapshot.events.slow_dropped == 0 {
+        return;
+    }
+    line(
+        text,
+        format_args!(
+            "\nslow events in the interval, beyond {}: {} (not kept since the start: {})",
+            latency(snapshot.slow_threshold),
+            snapshot.slow.len(),
+            snapshot.events.slow_dropped,
+        ),
+    );
+    // The slowest say most. JSON has every event that the snapshot carries; those
+    // that it does not carry are only counted, in `slow_dropped`.
+    let mut slowest: Vec<_> = snapshot.slow.iter().collect();
+    slowest.sort_by_key(|event| std::cmp::Reverse(event.latency));
+    for event in slowest.into_iter().take(SLOW_LINES) {
+        let hwpt = match event.hwpt {
+            0 => ABSENT.to_owned(),
+            hwpt => hwpt.to_string(),
+        };
+        let thread = event
+            .tid
+            .map_or_else(|| ABSENT.to_owned(), |tid| tid.to_string());
+        let errno = match event.errno {
+            0 => String::new(),
+            errno => format!(", errno {errno}"),
+        };
+        line(
+            text,
+            format_args!(
+                "{}: {} {}, HWPT {hwpt}, items {}, thread {thread}{errno}",
+                event.instance,
+                event.stage.name(),
+                latency(event.latency),
+                event.items,
+            ),
+        );
+    }
+}
+
+fn latency(latency: std::time::Duration) -> String {
+    figure::latency(hwptop_agent::nanos(latency))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,79 @@
+use std::time::Duration;
+
+use hwptop_abi::Stage;
+use hwptop_agent::snapshot::SlowEvent;
+
+use super::*;
+use crate::fixture;
+
+#[test]
+fn two_instances() {
+    insta::assert_snapshot!(render(&fixture::snapshot()));
+}
+
+#[test]
+fn the_first_interval_has_no_latencies() {
+    let text = render(&fixture::first());
+    assert!(!text.contains("last interval"), "{text}");
+    insta::assert_snapshot!(text);
+}
+
+#[test]
+fn without_the_right_to_load_ebpf_a_line_says_what_is_missing() {
+    let mut snapshot = fixture::snapshot();
+    snapshot.measured_by = MeasuredBy::InProcess {
+        why: "no CAP_BPF; as root, eBPF would measure".to_owned(),
+    };
+    let text = render(&snapshot);
+    assert!(text.contains("measured in-process: no CAP_BPF"), "{text}");
+}
+
+#[test]
+fn frozen_queues_and_slow_events_are_told() {
+    let mut snapshot = fixture::frozen();
+    snapshot.slow = [(Stage::Request, 7, 5), (Stage::Submission, 0, 0)]
+        .map(|(stage, hwpt, errno)| SlowEvent {
+            instance: "model-vtd0".to_owned(),
+            stage,
+            latency: Duration::from_micros(4_560),
+            hwpt,
+            items: 16,
+            tid: (errno != 0).then_some(4711),
+            errno,
+        })
+        .to_vec();
+    insta::assert_snapshot!(render(&snapshot));
+}
+
+#[test]
+fn an_instance_that_has_done_nothing_yet_has_rows_without_latencies() {
+    insta::assert_snapshot!(render(&fixture::silent()));
+}
+
+#[test]
+fn without_instances_it_says_so_and_still_closes_the_events() {
+    let mut snapshot = fixture::snapshot();
+    snapshot.instances.clear();
+    let text = render(&snapshot);
+    assert!(text.contains("no instance has been seen yet"), "{text}");
+    assert!(
+        text.ends_with("events: seen = 61740, recorded = 61740, lost = 0\n"),
+        "{text}"
+    );
+}
+
+#[test]
+fn figures_of_a_real_iommu_are_not_called_modelled() {
+    let mut snapshot = fixture::snapshot();
+    snapshot.timing_profile = None;
+    for instance in &mut snapshot.instances {
+        instance.modelled = false;
+    }
+    let text = render(&snapshot);
+    assert!(!text.contains("modelled") && !text.contains('*'), "{text}");
+}
+
+#[test]
+fn extreme_figures_stay_in_their_columns() {
+    insta::assert_snapshot!(render(&fixture::extremes()));
+}

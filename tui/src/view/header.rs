@@ -1,0 +1,65 @@
+use ratatui::style::Style;
+
+use super::{Canvas, wrapped_to};
+use crate::theme::{badge, quiet, strong};
+use crate::{
+    App,
+    column::width_of,
+    figure::{modelled, shortened, span},
+};
+
+/// From this height on, the timing profile has a line of its own.
+const PROFILE_FROM: u16 = 18;
+/// From this height on, it has two: it is long, and on a lower screen a line
+/// more is a chart less.
+const LONG_PROFILE_FROM: u16 = 30;
+const GAP: u16 = 2;
+
+/// Draws the header and returns how many lines it takes.
+pub(super) fn draw(app: &App, canvas: &mut Canvas) -> u16 {
+    let theme = app.theme;
+    let mut left = canvas.put(0, 0, "hwptop", strong()) + GAP;
+    let snapshot = app.picture().snapshot.as_ref();
+    let mut badges: Vec<(&str, Style)> = Vec::new();
+    if app.is_paused() {
+        badges.push((" PAUSED ", badge(strong())));
+    }
+    if app.ended {
+        badges.push((" ENDED ", badge(strong())));
+    }
+    if snapshot.is_some_and(hwptop_agent::snapshot::Snapshot::is_modelled) {
+        badges.push((" *modelled ", badge(theme.modelled())));
+    }
+    let mut right = canvas.width();
+    for (text, style) in badges {
+        canvas.put_right(right, 0, text, style);
+        right = right.saturating_sub(width_of(text) + 1);
+    }
+    let Some(snapshot) = snapshot else { return 1 };
+
+    // What says which measurement this is comes before how far it has come.
+    let target = shortened(&snapshot.target, usize::from(right.saturating_sub(left)));
+    left = canvas.put(left, 0, &target, Style::new()) + GAP;
+    for segment in [
+        format!("{} in", span(snapshot.since_start)),
+        format!("every {}", span(snapshot.interval)),
+    ] {
+        if left + width_of(&segment) <= right {
+            left = canvas.put(left, 0, &segment, quiet()) + GAP;
+        }
+    }
+    match &snapshot.timing_profile {
+        Some(profile) if canvas.height() >= PROFILE_FROM => {
+            let limit = 1 + usize::from(canvas.height() >= LONG_PROFILE_FROM);
+            let text = format!("*{}", modelled(Some(profile)));
+            let lines = wrapped_to(&text, canvas.width(), limit);
+            let mut y = 1;
+            for line in &lines {
+                canvas.put(0, y, line, theme.modelled());
+                y += 1;
+            }
+            y
+        }
+        _ => 1,
+    }
+}

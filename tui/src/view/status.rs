@@ -1,0 +1,215 @@
+use hwptop_agent::snapshot::{MeasuredBy, Snapshot};
+use ratatui::style::Style;
+
+use super::{Canvas, wrapped, wrapped_to};
+use crate::theme::quiet;
+use crate::{
+    column::{Layout, width_of},
+    figure, keys,
+};
+
+const SEPARATOR: &str = "  ";
+
+/// The status as it is going to be drawn.
+pub(super) struct Status {
+    lines: Vec<Vec<Segment>>,
+    /// The last line; it is the first to go.
+    keys: Option<Keys>,
+}
+
+/// The hints at keys, and a note right of them.
+struct Keys {
+    hints: String,
+    note: String,
+}
+
+/// A part of the status; it is broken only where it is longer than a line.
+struct Segment {
+    text: String,
+    alarm: bool,
+}
+
+impl Segment {
+    fn plain(text: impl Into<String>) -> Self {
+        Self {
+            text: text.into(),
+            alarm: false,
+        }
+    }
+}
+
+impl Status {
+    /// Lines it takes.
+    pub(super) fn height(&self) -> u16 {
+        let lines = self.lines.len() + usize::from(self.keys.is_some());
+        u16::try_from(lines).unwrap_or(u16::MAX)
+    }
+}
+
+/// The status for a screen `width` wide, in at most `height` lines.
+pub(super) fn lines(snapshot: &Snapshot, width: u16, height: u16) -> Status {
+    let with_keys = height > 1;
+    let room = height - u16::from(with_keys);
+    let mut segments = vec![
+        events_within(snapshot, width, room),
+        Segment::plain(probes(snapshot)),
+        Segment::plain(slow(snapshot)),
+    ];
+    let why = match &snapshot.measured_by {
+        MeasuredBy::Ebpf => {
+            segments.push(Segment::plain("measured by eBPF"));
+            Vec::new()
+        }
+        MeasuredBy::InProcess { why } => {
+            let limit = if height > 8 { 2 } else { 1 };
+            wrapped_to(&format!("measured in-process: {why}"), width, limit)
+        }
+    };
+    let mut lines = flow(segments, width);
+    lines.extend(why.into_iter().map(|line| vec![Segment::plain(line)]));
+    if let Some(said) = diagnostic(snapshot) {
+        let said = wrapped_to(&said, width, 1);
+        lines.extend(
+            said.into_iter()
+                .map(|text| vec![Segment { text, alarm: true }]),
+        );
+    }
+    lines.truncate(usize::from(room));
+    Status {
+        lines,
+        keys: with_keys.then(|| Keys {
+            hints: hints(width),
+            note: hidden(snapshot, width),
+        }),
+    }
+}
+
+/// As many hints as fit.
+fn hints(width: u16) -> String {
+    let mut line = String::new();
+    for hint in keys::TABLE.iter().filter_map(|binding| binding.hint) {
+        let gap = if line.is_empty() { "" } else { SEPARATOR };
+        if width_of(&line) + width_of(gap) + width_of(hint) > width {
+            break;
+        }
+        line.push_str(gap);
+        line.push_str(hint);
+    }
+    line
+}
+
+pub(super) fn draw(status: &Status, mut y: u16, canvas: &mut Canvas) {
+    let theme = canvas.theme;
+    for line in &status.lines {
+        let mut x = 0;
+        for segment in line {
+            let style = if segment.alarm {
+                theme.alarm()
+            } else {
+                Style::new()
+            };
+            x = canvas.put(x, y, &segment.text, style) + width_of(SEPARATOR);
+        }
+        y += 1;
+    }
+    let Some(Keys { hints, note }) = &status.keys else {
+        return;
+    };
+    let end = canvas.put(0, y, hints, quiet());
+    if end + 2 + width_of(note) <= canvas.width() {
+        canvas.put_right(canvas.width(), y, note, quiet());
+    }
+}
+
+/// What became of the events: exact, because the sum must be seen to close.
+pub(crate) fn events(snapshot: &Snapshot) -> String {
+    let events = &snapshot.events;
+    format!(
+        "events: seen = {}, recorded = {}, lost = {}",
+        events.seen, events.recorded, events.lost
+    )
+}
+
+/// What became of the events, or only how many were lost where `height` lines
+/// of `width` would cut the sum.
+fn events_within(snapshot: &Snapshot, width: u16, height: u16) -> Segment {
+    let lost = snapshot.events.lost;
+    let all = events(snapshot);
+    let fits = wrapped(&all, width).len() <= usize::from(height);
+    Segment {
+        text: if fits {
+            all
+        } else {
+            format!("events lost: {}", figure::count(lost))
+        },
+        alarm: lost > 0,
+    }
+}
+
+fn probes(snapshot: &Snapshot) -> String {
+    match snapshot.probes.len() {
+        0 => "no probes attached".to_owned(),
+        1 => "1 probe attached".to_owned(),
+        count => format!("{count} probes attached"),
+    }
+}
+
+fn slow(snapshot: &Snapshot) -> String {
+    let threshold = hwptop_agent::nanos(snapshot.slow_threshold);
+    let dropped = match snapshot.events.slow_dropped {
+        0 => String::new(),
+        dropped => format!(", {} not kept", figure::count(dropped)),
+    };
+    format!(
+        "slower than {}: {}{dropped}",
+        figure::latency(threshold),
+        snapshot.slow.len()
+    )
+}
+
+/// What the eBPF programs said last, and how much more they said.
+fn diagnostic(snapshot: &Snapshot) -> Option<String> {
+    let (last, before) = snapshot.diagnostics.split_last()?;
+    let more = match before.len() {
+        0 => String::new(),
+        more => format!(" (+{more} more)"),
+    };
+    Some(format!("! eBPF program{more}: {last}"))
+}
+
+fn hidden(snapshot: &Snapshot, width: u16) -> String {
+    let layout = Layout::fit(snapshot, width);
+    match layout.hidden() {
+        0 => String::new(),
+        1 => format!("1 more column at {} wide", layout.full_width),
+        count => format!("{count} more columns at {} wide", layout.full_width),
+    }
+}
+
+/// Fills lines of `width` with segments, in their order.
+fn flow(segments: Vec<Segment>, width: u16) -> Vec<Vec<Segment>> {
+    let mut lines: Vec<Vec<Segment>> = Vec::new();
+    let mut used = 0;
+    for segment in segments {
+        let length = width_of(&segment.text);
+        let after = used + width_of(SEPARATOR) + length;
+        match lines.last_mut() {
+            Some(line) if after <= width => {
+                line.push(segment);
+                used = after;
+            }
+            _ if length <= width => {
+                lines.push(vec![segment]);
+                used = length;
+            }
+            _ => {
+                let alarm = segment.alarm;
+                for text in wrapped(&segment.text, width) {
+                    used = width_of(&text);
+                    lines.push(vec![Segment { text, alarm }]);
+                }
+            }
+        }
+    }
+    lines
+}

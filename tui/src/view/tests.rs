@@ -1,0 +1,335 @@
+use std::time::Duration;
+
+use hwptop_agent::snapshot::{MeasuredBy, Snapshot};
+use ratatui::{
+    Terminal,
+    backend::TestBackend,
+    crossterm::event::{KeyCode, KeyEvent},
+    style::Color,
+};
+
+use crate::{App, Theme, fixture};
+
+const SIZES: [(u16, u16); 4] = [(60, 15), (80, 24), (120, 30), (200, 50)];
+
+/// A dashboard that has seen a minute of `snapshot`, with a tail that comes and
+/// goes.
+fn after_a_minute(snapshot: Snapshot) -> App {
+    let mut app = App::new(Theme::Colour);
+    let base = snapshot.instances.clone();
+    let mut snapshot = snapshot;
+    for second in 0..60_u64 {
+        for (instance, base) in snapshot.instances.iter_mut().zip(&base) {
+            let factor = 8 + (second * second + instance.name.len() as u64) % 13;
+            for (stage, base) in [
+                (&mut instance.interval.request, &base.interval.request),
+                (&mut instance.interval.submission, &base.interval.submission),
+            ] {
+                stage.latency.clear();
+                for value in base.latency.iter_recorded() {
+                    let ns = value.value_iterated_to() * factor / 10;
+                    stage.latency.record_n(ns, value.count_at_value()).unwrap();
+                }
+            }
+        }
+        app.update(snapshot.clone());
+    }
+    snapshot.instances = base;
+    app.update(snapshot);
+    app
+}
+
+fn press(app: &mut App, key: KeyCode) {
+    app.on_key(KeyEvent::from(key));
+}
+
+fn terminal(app: &App, (width, height): (u16, u16)) -> Terminal<TestBackend> {
+    let mut terminal = Terminal::new(TestBackend::new(width, height)).unwrap();
+    terminal.draw(|frame| app.draw(frame)).unwrap();
+    terminal
+}
+
+/// The screen as text, without the blanks at the ends of its lines.
+fn screen(app: &App, size: (u16, u16)) -> String {
+    let terminal = terminal(app, size);
+    let buffer = terminal.backend().buffer();
+    let lines = (0..size.1).map(|y| {
+        let line: String = (0..size.0).map(|x| buffer[(x, y)].symbol()).collect();
+        line.trim_end().to_owned()
+    });
+    lines.collect::<Vec<_>>().join("\n")
+}
+
+fn assert_in_all_sizes(name: &str, app: &App) {
+    for size in SIZES {
+        insta::assert_snapshot!(format!("{name}_{}x{}", size.0, size.1), screen(app, size));
+    }
+}
+
+#[test]
+fn two_instances_in_all_sizes() {
+    assert_in_all_sizes("two_instances", &after_a_minute(fixture::snapshot()));
+}
+
+#[test]
+fn the_first_interval_shows_absent_values_and_no_zeros() {
+    let mut app = App::new(Theme::Colour);
+    app.update(fixture::first());
+    assert_in_all_sizes("first_interval", &app);
+}
+
+#[test]
+fn before_the_first_interval_it_says_that_it_waits() {
+    let screen = screen(&App::new(Theme::Colour), (80, 24));
+    assert!(
+        screen.contains("waiting for the first interval"),
+        "{screen}"
+    );
+}
+
+#[test]
+fn no_instances_is_said_and_not_shown_as_an_empty_table() {
+    let mut app = App::new(Theme::Colour);
+    let mut empty = fixture::snapshot();
+    empty.instances.clear();
+    app.update(empty);
+    assert_in_all_sizes("no_instances", &app);
+}
+
+#[test]
+fn a_frozen_queue_shows_its_reason_in_all_sizes() {
+    let app = after_a_minute(fixture::frozen());
+    assert_in_all_sizes("frozen", &app);
+    for size in SIZES {
+        let terminal = terminal(&app, size);
+        let red = |symbol: &str| {
+            let cells = &terminal.backend().buffer().content;
+            cells
+                .iter()
+                .any(|cell| cell.fg == Color::Red && cell.symbol() == symbol)
+        };
+        assert!(red("!"), "{size:?}");
+    }
+}
+
+#[test]
+fn a_paused_picture_stands_still_and_catches_up_afterwards() {
+    let mut app = after_a_minute(fixture::snapshot());
+    press(&mut app, KeyCode::Char(' '));
+    let held = screen(&app, (120, 30));
+    assert!(held.contains("PAUSED"), "{held}");
+    let mut later = fixture::snapshot();
+    later.since_start = Duration::from_secs(99);
+    app.update(later);
+    assert_eq!(screen(&app, (120, 30)), held);
+    press(&mut app, KeyCode::Char('p'));
+    let shown = screen(&app, (120, 30));
+    assert!(
+        !shown.contains("PAUSED") && shown.contains("1 min 39 s"),
+        "{shown}"
+    );
+}
+
+#[test]
+fn paused_in_all_sizes() {
+    let mut app = after_a_minute(fixture::snapshot());
+    press(&mut app, KeyCode::Char(' '));
+    assert_in_all_sizes("paused", &app);
+}
+
+#[test]
+fn help_in_all_sizes() {
+    let mut app = after_a_minute(fixture::snapshot());
+    press(&mut app, KeyCode::Char('?'));
+    assert_in_all_sizes("help", &app);
+}
+
+#[test]
+fn escape_closes_the_help_before_it_leaves() {
+    let mut app = after_a_minute(fixture::snapshot());
+    press(&mut app, KeyCode::Char('h'));
+    assert_eq!(
+        app.on_key(KeyEvent::from(KeyCode::Esc)),
+        crate::Flow::Continue
+    );
+    assert_eq!(app.on_key(KeyEvent::from(KeyCode::Esc)), crate::Flow::Quit);
+}
+
+#[test]
+fn extreme_figures_in_all_sizes() {
+    let mut app = App::new(Theme::Colour);
+    app.update(fixture::extremes());
+    assert_in_all_sizes("extremes", &app);
+}
+
+#[test]
+fn long_names_in_all_sizes() {
+    let mut snapshot = fixture::snapshot();
+    snapshot.target = "model:vtd,instances=2,profile=sapphire-rapids-like-with-devtlb".to_owned();
+    snapshot.instances[0].name = "arm-smmu-v3.0x0000000041000000-behind-pcie-root-7".to_owned();
+    snapshot.instances[1].name = "arm-smmu-v3.0x0000000042000000-behind-pcie-root-8".to_owned();
+    assert_in_all_sizes("long_names", &after_a_minute(snapshot));
+}
+
+#[test]
+fn sixty_four_instances_say_how_many_are_below() {
+    let app = after_a_minute(fixture::many(64));
+    assert_in_all_sizes("many", &app);
+}
+
+#[test]
+fn the_last_of_many_instances_can_be_scrolled_to() {
+    let mut app = after_a_minute(fixture::many(64));
+    for _ in 0..55 {
+        press(&mut app, KeyCode::Down);
+    }
+    insta::assert_snapshot!("many_scrolled_80x24", screen(&app, (80, 24)));
+    for _ in 0..100 {
+        press(&mut app, KeyCode::Up);
+    }
+    assert_eq!(
+        screen(&app, (80, 24)),
+        screen(&after_a_minute(fixture::many(64)), (80, 24))
+    );
+}
+
+#[test]
+fn in_process_measuring_says_what_is_missing_in_all_sizes() {
+    let mut snapshot = fixture::snapshot();
+    snapshot.probes.clear();
+    snapshot.measured_by = MeasuredBy::InProcess {
+        why: "CAP_BPF is missing; run as root, or give it with `setcap cap_bpf,cap_perfmon+ep`, \
+              to measure with eBPF"
+            .to_owned(),
+    };
+    assert_in_all_sizes("in_process", &after_a_minute(snapshot));
+}
+
+#[test]
+fn the_last_word_of_the_ebpf_programs_is_shown_with_how_many_came_before() {
+    let mut snapshot = fixture::snapshot();
+    snapshot.diagnostics = ["table of starts is full", "instance 99 is out of range"]
+        .map(str::to_owned)
+        .to_vec();
+    let screen = screen(&after_a_minute(snapshot), (80, 24));
+    let said = "! eBPF program (+1 more): instance 99 is out of range";
+    assert!(screen.contains(said), "{screen}");
+}
+
+#[test]
+fn without_colour_nothing_is_coloured_and_all_text_is_the_same() {
+    let coloured = after_a_minute(fixture::frozen());
+    let mut plain = after_a_minute(fixture::frozen());
+    plain.theme = Theme::Monochrome;
+    for size in SIZES {
+        let terminal = terminal(&plain, size);
+        let cells = &terminal.backend().buffer().content;
+        let colourless = |colour: Color| colour == Color::Reset;
+        assert!(
+            cells
+                .iter()
+                .all(|cell| colourless(cell.fg) && colourless(cell.bg))
+        );
+        assert_eq!(screen(&plain, size), screen(&coloured, size));
+    }
+}
+
+#[test]
+fn no_size_however_small_is_too_small_to_draw_in() {
+    let mut app = after_a_minute(fixture::frozen());
+    for help in [false, true] {
+        app.help = help;
+        for width in 0..70 {
+            for height in 0..20 {
+                screen(&app, (width, height));
+            }
+        }
+    }
+}
+
+#[test]
+fn low_screens_show_rows_before_anything_else() {
+    for (name, snapshot) in [
+        ("two_instances", fixture::snapshot()),
+        ("frozen", fixture::frozen()),
+        ("many", fixture::many(64)),
+    ] {
+        let app = after_a_minute(snapshot);
+        for size in [(20, 5), (26, 6), (30, 6)] {
+            insta::assert_snapshot!(format!("{name}_{}x{}", size.0, size.1), screen(&app, size));
+        }
+    }
+}
+
+#[test]
+fn no_screen_of_two_lines_or_more_is_without_a_row() {
+    for (first, snapshot) in [
+        ("model-vtd0", fixture::snapshot()),
+        ("model-vtd0", fixture::frozen()),
+        ("smmu3", fixture::many(64)),
+    ] {
+        let app = after_a_minute(snapshot);
+        for width in 12..70 {
+            for height in 2..20 {
+                let screen = screen(&app, (width, height));
+                let row = |line: &str| line.starts_with(first);
+                assert!(screen.lines().any(row), "{width}x{height}\n{screen}");
+            }
+        }
+    }
+}
+
+#[test]
+fn queues_that_are_frozen_without_a_line_each_are_counted() {
+    let mut snapshot = fixture::many(64);
+    for instance in &mut snapshot.instances[..7] {
+        instance.fault = Some("guest queue frozen: invalidation queue error".to_owned());
+    }
+    let app = after_a_minute(snapshot);
+    let shown = screen(&app, (60, 15));
+    assert!(shown.contains("! guest queues frozen: +4"), "{shown}");
+    let shown = screen(&app, (60, 7));
+    assert!(shown.contains("! guest queues frozen: 7"), "{shown}");
+}
+
+#[test]
+fn the_help_has_all_its_borders_on_any_screen() {
+    let mut app = after_a_minute(fixture::snapshot());
+    press(&mut app, KeyCode::Char('?'));
+    insta::assert_snapshot!("help_60x12", screen(&app, (60, 12)));
+    for (width, height) in (2..70).flat_map(|width| (2..20).map(move |height| (width, height))) {
+        let screen = screen(&app, (width, height));
+        let corners = ['┌', '┐', '└', '┘'];
+        assert!(corners.iter().all(|one| screen.contains(*one)), "{screen}");
+    }
+}
+
+#[test]
+fn an_instance_that_has_done_nothing_yet_has_a_row_without_latencies() {
+    let mut app = App::new(Theme::Colour);
+    app.update(fixture::silent());
+    insta::assert_snapshot!("silent_80x24", screen(&app, (80, 24)));
+}
+
+#[test]
+fn the_word_modelled_opens_the_timing_profile_and_is_not_said_twice() {
+    let shown = screen(&after_a_minute(fixture::snapshot()), (200, 30));
+    let profile = shown.lines().nth(1).unwrap();
+    assert!(
+        profile.starts_with("*modelled, timing profile strict-700ns: 250 ns per submission"),
+        "{shown}"
+    );
+    let whole: String = shown.lines().skip(1).take(2).collect();
+    assert_eq!(whole.matches("modelled").count(), 1, "{shown}");
+}
+
+#[test]
+fn the_real_screen_becomes_an_svg() {
+    let app = after_a_minute(fixture::snapshot());
+    let svg = app.to_svg(120, 30);
+    assert_eq!(
+        svg,
+        crate::svg::render(terminal(&app, (120, 30)).backend().buffer())
+    );
+    assert!(svg.contains("model-vtd1") && svg.contains("modelled"));
+}
