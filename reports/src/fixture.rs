@@ -1,0 +1,131 @@
+//! Run files for tests: the same figures every time.
+
+use std::path::PathBuf;
+
+use hdrhistogram::Histogram;
+use hwptop_bench::run_file::{BatchPoint, CounterPoint, Environment, HistogramV2, RunFile, SCHEMA};
+
+/// `count` latencies from `ns` up with a tail as latencies have it.
+fn latencies(count: u64, ns: u64) -> HistogramV2 {
+    let mut histogram = Histogram::new_with_bounds(1, (1 << 36) - 1, 2).unwrap();
+    for index in 0..count {
+        let rank = (index + 1) as f64 / (count + 1) as f64;
+        let tail = 1.0 / (1.0 - rank);
+        let factor = 1.0 + 0.12 * tail.ln() + 0.004 * tail;
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "small"
+        )]
+        histogram.record((ns as f64 * factor) as u64).unwrap();
+    }
+    HistogramV2::encode(&histogram)
+}
+
+/// One batch size where a request costs `fixed_ns` and each entry `entry_ns`.
+pub(crate) fn point(instance: &str, batch: u32, fixed_ns: u64, entry_ns: u64) -> BatchPoint {
+    let requests = (65_536 / u64::from(batch)).max(256);
+    let entries = requests * u64::from(batch);
+    let request_ns = fixed_ns + entry_ns * u64::from(batch);
+    let submissions = requests * u64::from(batch.div_ceil(16));
+    BatchPoint {
+        instance: instance.to_owned(),
+        batch,
+        entries,
+        requests,
+        submissions,
+        commands: entries,
+        elapsed_ns: requests * request_ns,
+        request_latency: latencies(requests, request_ns),
+        submission_latency: latencies(submissions, 400),
+        counters: None,
+    }
+}
+
+/// A sweep over `instances`, each a little slower than the one before.
+pub(crate) fn run(instances: &[&str]) -> RunFile {
+    let points = (0..).zip(instances).flat_map(|(index, name)| {
+        (0..=10).map(move |power| point(name, 1 << power, 1500 + 900 * index, 110 + 25 * index))
+    });
+    RunFile {
+        schema: SCHEMA.to_owned(),
+        suite: "batching".to_owned(),
+        target: "model:vtd,instances=2".to_owned(),
+        modelled: true,
+        timing_profile: Some(
+            "timing profile strict-700ns: 250 ns per submission; modelled, not measured here: a \
+             paper"
+                .to_owned(),
+        ),
+        started_unix_s: 1_700_000_000,
+        command: [
+            "hwptop",
+            "bench",
+            "batching",
+            "--target",
+            "model",
+            "-o",
+            "a run.json",
+        ]
+        .map(str::to_owned)
+        .to_vec(),
+        environment: Environment {
+            hwptop: "0.1.0".to_owned(),
+            kernel: "6.12.0".to_owned(),
+            cpu: "Example CPU @ 2.00GHz".to_owned(),
+            cpus: 2,
+        },
+        complete: true,
+        points: points.collect(),
+    }
+}
+
+/// What no name should hold, and any can: a run file is only a file.
+pub(crate) const HOSTILE: &str =
+    "<script>alert(1)</script>&amp;\0\u{1b}[31m\n\t\u{9b}\u{ffff}|a_b*`[x](y)\"'\\";
+
+/// [`HOSTILE`] wherever a run file has text.
+pub(crate) fn hostile() -> Vec<(PathBuf, RunFile)> {
+    let mut runs = with_counters();
+    let run = &mut runs[0].1;
+    for text in [
+        &mut run.suite,
+        &mut run.target,
+        &mut run.environment.hwptop,
+        &mut run.environment.kernel,
+        &mut run.environment.cpu,
+    ]
+    .into_iter()
+    .chain(&mut run.timing_profile)
+    .chain(&mut run.command)
+    .chain(run.points.iter_mut().map(|point| &mut point.instance))
+    {
+        text.push_str(HOSTILE);
+    }
+    let mut later = runs.clone();
+    later[0].0 = format!("runs/{}.json", HOSTILE.replace('/', "")).into();
+    runs.append(&mut later);
+    runs
+}
+
+/// Two modelled instances in one file.
+pub(crate) fn two_instances() -> Vec<(PathBuf, RunFile)> {
+    vec![(
+        PathBuf::from("runs/run.json"),
+        run(&["model-vtd0", "model-vtd1"]),
+    )]
+}
+
+/// The same with hardware counters.
+pub(crate) fn with_counters() -> Vec<(PathBuf, RunFile)> {
+    let mut runs = two_instances();
+    for point in &mut runs[0].1.points {
+        let counters = CounterPoint {
+            instructions: point.entries * 1234,
+            cycles: point.entries * 2345,
+            user_only: false,
+        };
+        point.counters = Some(counters);
+    }
+    runs
+}
