@@ -1,0 +1,268 @@
+use std::{path::PathBuf, time::Duration};
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use hwptop_bench::fleet::Pace;
+
+use crate::target::Target;
+
+const AFTER_HELP: &str = "\
+Targets:
+  model[:vtd][,instances=N]  a nesting driver in this process on N modelled
+                             instances, fed from captured guest streams
+  pid:N                      a process that embeds hwptop-driver (needs the
+                             right to load eBPF: root)
+
+Exit codes: 0 done, 2 usage or bad input, 3 cannot run here (the message says
+what is missing), 130 stopped by a signal before it was done.
+
+Examples:
+  hwptop                                 the dashboard on the embedded model
+  hwptop --once --format json            one snapshot, for a script
+  hwptop top --target pid:4242           watch a VMM that embeds the driver
+  hwptop bench batching -o run.json      what is batching worth?
+  hwptop report run.json -o report/      draw it";
+
+/// Shows and measures what nested IOMMU translation costs: the latency of every
+/// HWPT invalidation and hardware-queue submission, per IOMMU instance.
+#[derive(Debug, Parser)]
+#[command(name = "hwptop", version, after_help = AFTER_HELP, args_conflicts_with_subcommands = true)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    pub(crate) command: Option<Command>,
+    #[command(flatten)]
+    pub(crate) top: TopArgs,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Live view (the default); headless with --once, --count, or without a terminal
+    #[command(after_help = AFTER_HELP)]
+    Top(TopArgs),
+    /// Measure; `hwptop bench list` tells what
+    #[command(subcommand)]
+    Bench(BenchCommand),
+    /// Draw a report from run files: Markdown, SVG and PNG
+    Report(ReportArgs),
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct TopArgs {
+    /// What to observe: model[:vtd][,instances=N] or pid:N
+    #[arg(long, value_name = "T", default_value_t)]
+    pub(crate) target: Target,
+    /// Time between two snapshots, e.g. 500ms, 1s; 10ms to 1h
+    #[arg(long, value_name = "TIME", default_value = "1s", value_parser = interval)]
+    pub(crate) interval: Duration,
+    /// Print one snapshot, of one interval or with --passes of the whole replay, and end
+    #[arg(long, conflicts_with = "count")]
+    pub(crate) once: bool,
+    /// Print N snapshots and end
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    pub(crate) count: Option<u64>,
+    /// How to print snapshots; all but text imply no dashboard
+    #[arg(long, value_enum, value_name = "F", default_value_t)]
+    pub(crate) format: TopFormat,
+    /// Keep every event at least this long as a slow event, e.g. 1ms
+    #[arg(long, value_name = "TIME", default_value = "1ms", value_parser = duration)]
+    pub(crate) slow: Duration,
+    #[command(flatten)]
+    pub(crate) replay: ReplayArgs,
+}
+
+/// What the model's guests do.
+#[derive(Args, Clone, Debug)]
+#[command(next_help_heading = "With the model")]
+pub(crate) struct ReplayArgs {
+    /// Captured guest stream to replay: a file (.csv or .csv.gz) or a built-in
+    /// name; repeat it to give the instances different ones
+    #[arg(long, value_name = "FILE")]
+    pub(crate) capture: Vec<PathBuf>,
+    /// Replay each stream N times; headless, then end (the dashboard keeps the last
+    /// picture) [default: until told to stop]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    pub(crate) passes: Option<u64>,
+    /// Pace: a factor of the captured one, e.g. 1, 10, 0.5, or `max`; where the
+    /// guest was idle, 100 ms of it
+    /// [default: 1]
+    #[arg(long, value_name = "FACTOR", value_parser = speed)]
+    pub(crate) speed: Option<Pace>,
+}
+
+impl ReplayArgs {
+    /// The first of these options that was given, if any was.
+    pub(crate) fn first_given(&self) -> Option<&'static str> {
+        [
+            ("--capture", !self.capture.is_empty()),
+            ("--passes", self.passes.is_some()),
+            ("--speed", self.speed.is_some()),
+        ]
+        .into_iter()
+        .find_map(|(option, given)| given.then_some(option))
+    }
+}
+
+/// How `top` prints snapshots.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum TopFormat {
+    /// A table
+    #[default]
+    Text,
+    /// One JSON document a line
+    Json,
+    /// A row per instance and stage
+    Csv,
+    /// One picture of the dashboard, after the last snapshot
+    Svg,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Format {
+    #[default]
+    Text,
+    Json,
+    Csv,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum BenchCommand {
+    /// List the suites
+    List,
+    /// What a batch of 1 to 1024 entries costs, per entry
+    Batching(BatchingArgs),
+    /// What an attached probe pair costs, beside empty probes and bpftrace
+    ProbeCost(ProbeCostArgs),
+    /// What the headless agent costs while the target is idle
+    AgentCost(AgentCostArgs),
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct BatchingArgs {
+    /// What to measure: model[:vtd][,instances=N]
+    #[arg(long, value_name = "T", default_value_t)]
+    pub(crate) target: Target,
+    /// Measure each batch size for this long on each instance
+    #[arg(long, value_name = "TIME", default_value = "250ms", value_parser = interval)]
+    pub(crate) time: Duration,
+    /// Write the run file here
+    #[arg(short, long, value_name = "RUN.json")]
+    pub(crate) output: Option<PathBuf>,
+    /// How to print the figures
+    #[arg(long, value_enum, value_name = "F", default_value_t)]
+    pub(crate) format: Format,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct ProbeCostArgs {
+    /// Interleaved rounds; each measures every variant
+    #[arg(long, value_name = "N", default_value_t = 7, value_parser = clap::value_parser!(u32).range(1..=1000))]
+    pub(crate) rounds: u32,
+    /// How to print the figures
+    #[arg(long, value_enum, value_name = "F", default_value_t)]
+    pub(crate) format: Format,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct AgentCostArgs {
+    /// Modelled instances that the agent watches
+    #[arg(long, value_name = "N", default_value_t = 8, value_parser = clap::value_parser!(u16).range(1..=64))]
+    pub(crate) instances: u16,
+    /// Watch for this long
+    #[arg(long, value_name = "TIME", default_value = "20s", value_parser = interval)]
+    pub(crate) time: Duration,
+    /// How to print the figures
+    #[arg(long, value_enum, value_name = "F", default_value_t)]
+    pub(crate) format: Format,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct ReportArgs {
+    /// Run files that `hwptop bench` wrote
+    #[arg(value_name = "RUN.json", required = true)]
+    pub(crate) runs: Vec<PathBuf>,
+    /// Directory for the report; made if it is not there
+    #[arg(short, long, value_name = "DIR")]
+    pub(crate) output: PathBuf,
+}
+
+fn duration(text: &str) -> Result<Duration, String> {
+    let expected =
+        || format!("{text:?} is no time: a number and ns, us, ms, s, m or h, e.g. 500ms");
+    let digits = text
+        .find(|c: char| !c.is_ascii_digit() && c != '.')
+        .ok_or_else(expected)?;
+    let (number, unit) = text.split_at(digits);
+    let number: f64 = number.parse().map_err(|_| expected())?;
+    let seconds = match unit {
+        "ns" => 1e-9,
+        "us" | "µs" => 1e-6,
+        "ms" => 1e-3,
+        "s" => 1.0,
+        "m" => 60.0,
+        "h" => 3600.0,
+        _ => return Err(expected()),
+    };
+    Duration::try_from_secs_f64(number * seconds).map_err(|_| expected())
+}
+
+fn interval(text: &str) -> Result<Duration, String> {
+    let interval = duration(text)?;
+    let allowed = Duration::from_millis(10)..=Duration::from_hours(1);
+    if allowed.contains(&interval) {
+        return Ok(interval);
+    }
+    Err(format!("{text:?} is out of range: 10ms to 1h"))
+}
+
+fn speed(text: &str) -> Result<Pace, String> {
+    if text == "max" {
+        return Ok(Pace::Max);
+    }
+    match text.parse::<f64>() {
+        Ok(factor) if factor.is_finite() && (0.001..=1e6).contains(&factor) => {
+            Ok(Pace::Captured(factor))
+        }
+        _ => Err(format!(
+            "{text:?} is no pace: a factor from 0.001 to 1000000, or max"
+        )),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::*;
+
+    #[test]
+    fn the_definition_of_the_command_line_is_sound() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn top_is_the_default_and_takes_its_options_either_way() {
+        let bare = Cli::try_parse_from(["hwptop", "--once"]).unwrap();
+        assert!(bare.command.is_none() && bare.top.once);
+        let named = Cli::try_parse_from(["hwptop", "top", "--once"]).unwrap();
+        assert!(matches!(named.command, Some(Command::Top(top)) if top.once));
+    }
+
+    #[test]
+    fn times_are_read_with_their_unit() {
+        assert_eq!(duration("500ms"), Ok(Duration::from_millis(500)));
+        assert_eq!(duration("1.5s"), Ok(Duration::from_millis(1500)));
+        assert_eq!(duration("20us"), Ok(Duration::from_micros(20)));
+        for wrong in ["", "5", "s", "1d", "-1s", "1e400s", "..s"] {
+            assert!(duration(wrong).is_err(), "{wrong}");
+        }
+        assert!(interval("0s").is_err() && interval("2000m").is_err());
+    }
+
+    #[test]
+    fn a_pace_is_a_factor_or_max() {
+        assert_eq!(speed("max"), Ok(Pace::Max));
+        assert_eq!(speed("10"), Ok(Pace::Captured(10.0)));
+        for wrong in ["0", "-1", "nan", "inf", "fast"] {
+            assert!(speed(wrong).is_err(), "{wrong}");
+        }
+    }
+}

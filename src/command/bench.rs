@@ -1,0 +1,166 @@
+use std::{
+    io::{self, IsTerminal as _, Write as _},
+    path::PathBuf,
+    time::{Instant, SystemTime, UNIX_EPOCH},
+};
+
+use hwptop_bench::{
+    run_file::{BatchPoint, Draft, Environment, RunFile, SCHEMA},
+    suite::{
+        AgentCost, BATCHES, ProbeCost, SUITES, Sweep, Variant, agent_cost as run_agent_cost,
+        batching as run_batching, probe_cost as run_probe_cost,
+    },
+};
+use hwptop_driver::TimingProfile;
+
+use super::signals::stop_flag;
+use crate::{
+    cli::{AgentCostArgs, BatchingArgs, Format, ProbeCostArgs},
+    failure::Failure,
+    output::remark,
+    target::Target,
+};
+
+mod print;
+
+pub(crate) fn list_suites() -> Result<(), Failure> {
+    let mut out = io::stdout().lock();
+    for (name, purpose) in SUITES {
+        writeln!(out, "{name:<12} {purpose}")?;
+    }
+    Ok(())
+}
+
+pub(crate) fn batching(args: &BatchingArgs) -> Result<(), Failure> {
+    let Target::Model { instances } = args.target else {
+        return Err(Failure::input(anyhow::anyhow!(
+            "--target {}: the suite drives its target itself; take model[:vtd][,instances=N]",
+            args.target
+        )));
+    };
+    let draft = args.output.as_deref().map(Draft::create).transpose();
+    let draft = draft.map_err(Failure::input)?;
+    let stop = stop_flag()?;
+    let started = SystemTime::now();
+    let sweep = Sweep {
+        instances: instances.get(),
+        time: args.time,
+    };
+    let all = usize::from(instances.get()) * BATCHES.len();
+    let progress = Progress::start();
+    let points = run_batching(sweep, &stop, |instance, batch, done| {
+        progress.show(&format!(
+            "{instance}: batch {batch} ({done} of {all} points done)"
+        ));
+    })
+    .map_err(Failure::cannot)?;
+    progress.clear();
+    let complete = points.len() == all;
+    let run = RunFile {
+        schema: SCHEMA.to_owned(),
+        suite: "batching".to_owned(),
+        target: args.target.to_string(),
+        modelled: true,
+        timing_profile: Some(TimingProfile::default().describe()),
+        started_unix_s: started
+            .duration_since(UNIX_EPOCH)
+            .unwrap_or_default()
+            .as_secs(),
+        command: std::env::args().collect(),
+        environment: Environment::of_this_machine(),
+        complete,
+        points,
+    };
+    let measured = run.points.len();
+    if measured > 0 {
+        // The file first: what was measured outlives a reader that went away.
+        if let (Some(draft), Some(path)) = (draft, &args.output) {
+            draft.write(&run).map_err(Failure::cannot)?;
+            let path = path.display();
+            remark(&format!(
+                "wrote {path}; `hwptop report {path} -o DIR` draws it"
+            ));
+        }
+        print::batching(&mut io::stdout().lock(), &run, args.format)?;
+    }
+    if complete {
+        return Ok(());
+    }
+    Err(Failure::Interrupted(anyhow::anyhow!(
+        "stopped; {measured} of {all} points are measured"
+    )))
+}
+
+pub(crate) fn probe_cost(args: &ProbeCostArgs) -> Result<(), Failure> {
+    let progress = Progress::start();
+    let cost = run_probe_cost(args.rounds, |round, variant| {
+        progress.show(&format!(
+            "round {} of {}: {}",
+            round + 1,
+            args.rounds,
+            variant.name()
+        ));
+    })
+    .map_err(Failure::cannot)?;
+    progress.clear();
+    print::probe_cost(&mut io::stdout().lock(), &cost, args.format)?;
+    Ok(())
+}
+
+pub(crate) fn agent_cost(args: &AgentCostArgs) -> Result<(), Failure> {
+    hwptop_agent::can_load_ebpf().map_err(|missing| {
+        Failure::cannot(anyhow::Error::new(missing).context("the agent watches another process"))
+    })?;
+    let stop = stop_flag()?;
+    let program: PathBuf = std::env::current_exe()?;
+    let progress = Progress::start();
+    progress.show(&format!(
+        "watching {} idle instances for {:?}",
+        args.instances, args.time
+    ));
+    let cost =
+        run_agent_cost(&program, args.instances, args.time, &stop).map_err(Failure::cannot)?;
+    progress.clear();
+    match cost {
+        Some(cost) => print::agent_cost(&mut io::stdout().lock(), &cost, args.format)?,
+        None => {
+            return Err(Failure::Interrupted(anyhow::anyhow!(
+                "stopped before there was a figure"
+            )));
+        }
+    }
+    Ok(())
+}
+
+/// One line on a terminal's standard error that says what goes on; plain lines
+/// elsewhere.
+struct Progress {
+    terminal: bool,
+    started: Instant,
+}
+
+impl Progress {
+    fn start() -> Self {
+        Self {
+            terminal: io::stderr().is_terminal(),
+            started: Instant::now(),
+        }
+    }
+
+    fn show(&self, what: &str) {
+        let seconds = self.started.elapsed().as_secs();
+        let mut err = io::stderr();
+        // Progress that nobody can read is no reason to stop.
+        let _ = if self.terminal {
+            write!(err, "\r\x1b[K{seconds:>4} s  {what}")
+        } else {
+            writeln!(err, "{seconds:>4} s  {what}")
+        };
+    }
+
+    fn clear(&self) {
+        if self.terminal {
+            let _ = write!(io::stderr(), "\r\x1b[K");
+        }
+    }
+}

@@ -1,0 +1,260 @@
+use std::{
+    num::NonZeroU16,
+    time::{Duration, Instant},
+};
+
+use hwptop_abi::{InstanceArg, Vendor};
+use hwptop_agent::{
+    Aggregator, Ebpf, EbpfError, Origin, ProcessError, Recorder, Source, TargetProcess,
+    full_message,
+    snapshot::{AttachedProbe, DriverCounts, MeasuredBy, Snapshot},
+};
+use hwptop_bench::fleet::{Fleet, FleetConfig, Pace};
+use hwptop_driver::{Capture, Counts};
+
+use crate::{
+    cli::{ReplayArgs, TopArgs},
+    failure::Failure,
+    target::Target,
+};
+
+/// What is looked at while it runs: the target and the measurement of it.
+pub(super) struct Live {
+    source: Box<dyn Source>,
+    aggregator: Aggregator,
+    fleet: Option<Fleet>,
+    process: Option<TargetProcess>,
+    is_over: bool,
+}
+
+type SnapshotError = Box<dyn std::error::Error + Send + Sync>;
+
+impl Live {
+    /// Finds or starts the target and puts the measurement on it first, so that
+    /// nothing it does goes unseen.
+    pub(super) fn start(args: &TopArgs) -> Result<Self, Failure> {
+        match args.target {
+            Target::Model { instances } => Self::model(args, instances),
+            Target::Pid(pid) => Self::process(args, pid),
+        }
+    }
+
+    fn process(args: &TopArgs, pid: u32) -> Result<Self, Failure> {
+        if let Some(option) = args.replay.first_given() {
+            return Err(Failure::input(anyhow::anyhow!(
+                "{option} is for the model; {} does what it does",
+                args.target
+            )));
+        }
+        let process = TargetProcess::find(pid).map_err(|error| match error {
+            ProcessError::Denied { .. } => Failure::cannot(error),
+            _ => Failure::input(error),
+        })?;
+        let ebpf = Ebpf::attach(&process, args.slow).map_err(|error| match error {
+            _ if process.has_ended() => Failure::input(ProcessError::Ended { pid }),
+            EbpfError::NoProbe { .. } | EbpfError::Arguments { .. } => Failure::input(error),
+            _ => Failure::cannot(
+                anyhow::Error::new(error).context("another process can only be measured by eBPF"),
+            ),
+        })?;
+        let origin = Origin {
+            target: args.target.to_string(),
+            measured_by: MeasuredBy::Ebpf,
+            timing_profile: None,
+            probes: ebpf.probes().to_vec(),
+            slow_threshold: args.slow,
+            instances: Vec::new(),
+        };
+        Ok(Self {
+            source: Box::new(ebpf),
+            aggregator: Aggregator::new(origin, Instant::now()),
+            fleet: None,
+            process: Some(process),
+            is_over: false,
+        })
+    }
+
+    fn model(args: &TopArgs, count: NonZeroU16) -> Result<Self, Failure> {
+        let mut captures = captures(&args.replay)?;
+        if args.replay.capture.is_empty() {
+            captures.truncate(usize::from(count.get()));
+        }
+        let instances: Vec<InstanceArg> = (0..count.get())
+            .map(|number| InstanceArg::new(number, Vendor::Vtd, true))
+            .collect();
+        let measurement = Measurement::of_this_process(&instances, args.slow);
+        let started = Instant::now();
+        let fleet = Fleet::start(&FleetConfig {
+            captures,
+            instances: count.get(),
+            passes: args.replay.passes,
+            pace: args.replay.speed.unwrap_or(Pace::Captured(1.0)),
+            recorder: measurement.recorder,
+        })
+        .map_err(|error| {
+            if error.is_the_machines() {
+                Failure::cannot(error)
+            } else {
+                Failure::input(error)
+            }
+        })?;
+        let origin = Origin {
+            target: args.target.to_string(),
+            measured_by: measurement.by,
+            timing_profile: Some(fleet.timing_profile()),
+            probes: measurement.probes,
+            slow_threshold: args.slow,
+            instances: measurement.kept,
+        };
+        Ok(Self {
+            source: measurement.source,
+            aggregator: Aggregator::new(origin, started),
+            fleet: Some(fleet),
+            process: None,
+            is_over: false,
+        })
+    }
+
+    /// What the user should know before the first figure: what root would add.
+    pub(super) fn remark(&self) -> Option<String> {
+        let MeasuredBy::InProcess { why } = self.aggregator.measured_by() else {
+            return None;
+        };
+        Some(format!(
+            "measured in-process: {why}; with eBPF, the driver's probes are timed from outside, in \
+             this and in any other process (--target pid:N)"
+        ))
+    }
+
+    /// Whether a replay runs that ends by itself.
+    pub(super) fn is_replay(&self) -> bool {
+        self.fleet.is_some()
+    }
+
+    /// When the last thing in the target happened, if nothing more will.
+    fn ended_at(&self) -> Option<Instant> {
+        let process = self.process.as_ref();
+        self.fleet.as_ref().and_then(Fleet::ended_at).or_else(|| {
+            process
+                .filter(|process| process.has_ended())
+                .map(|_| Instant::now())
+        })
+    }
+
+    /// Whether nothing more will happen in the target.
+    pub(super) fn has_ended(&self) -> bool {
+        self.ended_at().is_some()
+    }
+
+    /// The snapshot of the interval that ends now. The one after the target's end
+    /// is the last, and covers the time until that.
+    pub(super) fn next_snapshot(&mut self) -> Result<Option<Snapshot>, SnapshotError> {
+        if self.is_over {
+            return Ok(None);
+        }
+        // Asked before the maps are read: the last snapshot must hold everything.
+        let ended_at = self.ended_at();
+        self.is_over = ended_at.is_some();
+        let totals = self.source.read()?;
+        let now = ended_at.unwrap_or_else(Instant::now);
+        let mut snapshot = self.aggregator.snapshot(totals, now);
+        if let Some(fleet) = &self.fleet {
+            for instance in &mut snapshot.instances {
+                let number = usize::from(instance.number);
+                if let Some(counts) = fleet.counts(number) {
+                    let fault = || counts.fault.map(|fault| fault.to_string());
+                    instance.fault = fleet.failure(number).or_else(fault);
+                    instance.driver = Some(driver_counts(&counts));
+                }
+            }
+        }
+        Ok(Some(snapshot))
+    }
+
+    /// Ends what this command started.
+    pub(super) fn stop(&mut self) {
+        if let Some(fleet) = &mut self.fleet {
+            fleet.stop();
+        }
+    }
+}
+
+/// How this process is measured.
+struct Measurement {
+    by: MeasuredBy,
+    source: Box<dyn Source>,
+    probes: Vec<AttachedProbe>,
+    /// The instances that are kept apart.
+    kept: Vec<InstanceArg>,
+    /// Where the process must count itself, if nothing else does.
+    recorder: Option<Recorder>,
+}
+
+impl Measurement {
+    /// By eBPF where it can be loaded, else in-process.
+    fn of_this_process(instances: &[InstanceArg], slow: Duration) -> Self {
+        let attached = match TargetProcess::current() {
+            Ok(process) => Ebpf::attach(&process, slow).map_err(|error| full_message(&error)),
+            Err(error) => Err(full_message(&error)),
+        };
+        match attached {
+            Ok(ebpf) => Self {
+                by: MeasuredBy::Ebpf,
+                probes: ebpf.probes().to_vec(),
+                kept: instances
+                    .iter()
+                    .copied()
+                    .take(ebpf.instances_kept() as usize)
+                    .collect(),
+                source: Box::new(ebpf),
+                recorder: None,
+            },
+            Err(why) => {
+                let recorder = Recorder::new(instances, slow);
+                Self {
+                    by: MeasuredBy::InProcess { why },
+                    probes: Vec::new(),
+                    kept: instances.to_vec(),
+                    source: Box::new(recorder.clone()),
+                    recorder: Some(recorder),
+                }
+            }
+        }
+    }
+}
+
+fn captures(args: &ReplayArgs) -> Result<Vec<Capture>, Failure> {
+    if args.capture.is_empty() {
+        return Capture::builtin_names()
+            .map(|name| Capture::builtin(name).map_err(Failure::input))
+            .collect();
+    }
+    args.capture
+        .iter()
+        .map(|path| {
+            // A file of that name goes before a built-in capture.
+            let builtin = path.to_str().filter(|name| {
+                !path.exists() && Capture::builtin_names().any(|known| known == *name)
+            });
+            match builtin {
+                Some(name) => Capture::builtin(name),
+                None => Capture::open(path),
+            }
+            .map_err(Failure::input)
+        })
+        .collect()
+}
+
+fn driver_counts(counts: &Counts) -> DriverCounts {
+    DriverCounts {
+        descriptors: counts.by_type().collect(),
+        waits: counts.waits,
+        requests: counts.requests,
+        entries: counts.handled,
+        request_errors: counts.request_errors,
+        submissions: counts.submissions,
+        commands: counts.commands,
+        submission_errors: counts.submission_errors,
+        faults: counts.faults,
+    }
+}

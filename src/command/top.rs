@@ -1,0 +1,100 @@
+use std::{
+    io::{self, IsTerminal as _},
+    sync::atomic::{AtomicBool, Ordering},
+    thread,
+    time::{Duration, Instant},
+};
+
+use hwptop_tui::Theme;
+
+use super::{live::Live, signals::stop_flag};
+use crate::{
+    cli::{TopArgs, TopFormat},
+    failure::Failure,
+    output::{SnapshotPrinter, remark},
+};
+
+/// The longest time in which the stop flag and the end of the target are not
+/// looked at.
+const LOOK: Duration = Duration::from_millis(100);
+
+pub(crate) fn top(args: &TopArgs) -> Result<(), Failure> {
+    let mut live = Live::start(args)?;
+    // Until here a signal ends the process at once: there is nothing to clean up.
+    let stop = stop_flag()?;
+    let terminal = io::stdout().is_terminal() && io::stdin().is_terminal();
+    if terminal && args.format == TopFormat::Text && !args.once && args.count.is_none() {
+        return dashboard(&mut live, args, &stop);
+    }
+    let count = match (args.count, args.once || !terminal) {
+        (Some(count), _) => Some(count),
+        (None, true) => Some(1),
+        (None, false) => None,
+    };
+    headless(&mut live, args, count, &stop)
+}
+
+fn dashboard(live: &mut Live, args: &TopArgs, stop: &AtomicBool) -> Result<(), Failure> {
+    let theme = Theme::for_no_color(std::env::var_os("NO_COLOR").as_deref());
+    let mut source = || live.next_snapshot();
+    hwptop_tui::run(&mut source, args.interval, theme, stop).map_err(Failure::cannot)?;
+    live.stop();
+    Ok(())
+}
+
+fn headless(
+    live: &mut Live,
+    args: &TopArgs,
+    count: Option<u64>,
+    stop: &AtomicBool,
+) -> Result<(), Failure> {
+    if let Some(line) = live.remark() {
+        remark(&line);
+    }
+    let mut printer = SnapshotPrinter::new(io::stdout().lock(), args.format);
+    // One snapshot of a replay that ends covers all of it.
+    let whole_replay = count == Some(1) && args.replay.passes.is_some() && live.is_replay();
+    let mut taken = 0;
+    while count.is_none_or(|count| taken < count) {
+        let interval = if whole_replay {
+            Duration::MAX
+        } else {
+            args.interval
+        };
+        wait(interval, || {
+            stop.load(Ordering::Relaxed) || live.has_ended()
+        });
+        let Some(snapshot) = live
+            .next_snapshot()
+            .map_err(|error| Failure::cannot(anyhow::anyhow!(error)))?
+        else {
+            break;
+        };
+        printer.print(snapshot)?;
+        taken += 1;
+        if stop.load(Ordering::Relaxed) {
+            break;
+        }
+    }
+    let unfinished = count.is_some_and(|count| taken < count || whole_replay) && !live.has_ended();
+    live.stop();
+    printer.finish()?;
+    if stop.load(Ordering::Relaxed) && unfinished {
+        return Err(Failure::Interrupted(anyhow::anyhow!(
+            "stopped by a signal before the end"
+        )));
+    }
+    Ok(())
+}
+
+/// Waits for `time`, or less where `ended`.
+fn wait(time: Duration, ended: impl Fn() -> bool) {
+    let start = Instant::now();
+    while !ended() {
+        let left = time.saturating_sub(start.elapsed());
+        if left.is_zero() {
+            return;
+        }
+        thread::sleep(left.min(LOOK));
+    }
+}

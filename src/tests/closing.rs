@@ -1,0 +1,292 @@
+//! Every count closes: capture = driver = probes, seen = recorded + lost.
+
+use std::{
+    process::{Command, Stdio},
+    time::Duration,
+};
+
+use serde_json::Value;
+
+use crate::run::{hwptop, unprivileged, unprivileged_command};
+
+struct Expected {
+    capture: &'static str,
+    pasid_iotlb: u64,
+    iotlb: u64,
+    context_cache: u64,
+    waits: u64,
+}
+
+const CAPTURES: [Expected; 3] = [
+    Expected {
+        capture: "vtd-first-stage-nvme-strict",
+        pasid_iotlb: 17_614,
+        iotlb: 1,
+        context_cache: 1,
+        waits: 17_617,
+    },
+    Expected {
+        capture: "vtd-second-stage-nvme-net-strict",
+        pasid_iotlb: 0,
+        iotlb: 9_968,
+        context_cache: 1,
+        waits: 9_970,
+    },
+    Expected {
+        capture: "vtd-first-stage-nvme-buffered-lazy",
+        pasid_iotlb: 92,
+        iotlb: 1,
+        context_cache: 1,
+        waits: 95,
+    },
+];
+
+fn replay<'a>(capture: &'a str, format: &'a str) -> [&'a str; 12] {
+    [
+        "top",
+        "--target",
+        "model,instances=2",
+        "--capture",
+        capture,
+        "--passes",
+        "1",
+        "--speed",
+        "max",
+        "--once",
+        "--format",
+        format,
+    ]
+}
+
+fn number(value: &Value, path: &str) -> u64 {
+    value
+        .pointer(path)
+        .and_then(Value::as_u64)
+        .unwrap_or_else(|| panic!("no number at {path}"))
+}
+
+fn check_json(snapshot: &Value, expected: &Expected) {
+    let instances = snapshot["instances"]
+        .as_array()
+        .expect("instances are listed");
+    assert_eq!(instances.len(), 2);
+    let mut seen = 0;
+    for instance in instances {
+        assert_eq!(instance["modelled"], true);
+        assert!(instance.get("fault").is_none(), "{instance}");
+        let driver = &instance["driver"];
+        assert_eq!(
+            number(driver, "/descriptors/pasid-iotlb"),
+            expected.pasid_iotlb
+        );
+        assert_eq!(number(driver, "/descriptors/iotlb"), expected.iotlb);
+        assert_eq!(
+            number(driver, "/descriptors/context-cache"),
+            expected.context_cache
+        );
+        assert_eq!(number(driver, "/descriptors/wait"), expected.waits);
+        assert_eq!(number(driver, "/waits"), expected.waits);
+
+        let descriptors: u64 = driver["descriptors"]
+            .as_object()
+            .expect("descriptors are counted by type")
+            .values()
+            .filter_map(Value::as_u64)
+            .sum();
+        let total = &instance["total"];
+        assert_eq!(number(total, "/guest/waits"), expected.waits);
+        assert_eq!(number(total, "/guest/descriptors"), descriptors);
+        for (stage, events, items) in [
+            ("request", "/requests", "/entries"),
+            ("submission", "/submissions", "/commands"),
+        ] {
+            let stage = &total["stages"][stage];
+            assert_eq!(number(stage, "/seen"), number(driver, events));
+            assert_eq!(number(stage, "/items"), number(driver, items));
+            assert_eq!(number(stage, "/recorded"), number(stage, "/seen"));
+            assert_eq!(number(stage, "/lost"), 0);
+            seen += number(stage, "/seen");
+        }
+        assert!(number(driver, "/requests") >= expected.pasid_iotlb + expected.iotlb);
+    }
+    assert_eq!(number(snapshot, "/events/seen"), seen);
+    assert_eq!(number(snapshot, "/events/recorded"), seen);
+    assert_eq!(number(snapshot, "/events/lost"), 0);
+}
+
+#[test]
+#[ignore = "needs root: loads eBPF"]
+fn what_ebpf_counted_is_what_the_driver_counted() {
+    for expected in &CAPTURES {
+        let snapshot = hwptop(&replay(expected.capture, "json")).json();
+        assert_eq!(snapshot["measured_by"], "ebpf");
+        assert_eq!(snapshot["probes"].as_array().map(Vec::len), Some(6));
+        check_json(&snapshot, expected);
+    }
+}
+
+#[test]
+#[ignore = "needs root: loads eBPF"]
+fn the_text_closes_as_the_json_does() {
+    // Requests and as many submissions, on each of two instances. The global IOTLB
+    // invalidation at the begin of the second stream goes to each of its two domains.
+    for (expected, requests) in CAPTURES.iter().zip([17_615, 9_969, 93]) {
+        let run = hwptop(&replay(expected.capture, "text"));
+        assert_eq!(run.code, Some(0), "{}", run.stderr);
+        assert!(run.stdout.contains("measured by eBPF"), "{}", run.stdout);
+        assert!(run.stdout.contains("modelled"), "{}", run.stdout);
+        for (name, count) in [
+            ("pasid-iotlb", expected.pasid_iotlb),
+            ("iotlb", expected.iotlb),
+            ("context-cache", expected.context_cache),
+            ("wait", expected.waits),
+        ] {
+            let counted = format!(" {name} = {count},");
+            assert_eq!(
+                run.stdout.matches(&counted).count(),
+                2,
+                "{counted}\n{}",
+                run.stdout
+            );
+        }
+        let events = 4 * requests;
+        let closed = format!("events: seen = {events}, recorded = {events}, lost = 0");
+        assert!(run.stdout.contains(&closed), "{closed}\n{}", run.stdout);
+    }
+}
+
+#[test]
+fn without_the_right_to_load_ebpf_the_counts_close_too() {
+    for expected in &CAPTURES {
+        let run = unprivileged(&replay(expected.capture, "json"));
+        assert_eq!(run.stderr.lines().count(), 1, "{}", run.stderr);
+        assert!(run.stderr.contains("CAP_BPF"), "{}", run.stderr);
+        assert!(run.stderr.contains("root"), "{}", run.stderr);
+        let snapshot = run.json();
+        assert_eq!(snapshot["measured_by"], "in-process");
+        check_json(&snapshot, expected);
+    }
+}
+
+#[test]
+fn without_a_terminal_one_text_snapshot_is_printed() {
+    let run = unprivileged(&["--interval", "300ms"]);
+    assert_eq!(run.code, Some(0), "{}", run.stderr);
+    assert_eq!(
+        run.stdout.matches("events: seen = ").count(),
+        1,
+        "{}",
+        run.stdout
+    );
+    for instance in ["model-vtd0", "model-vtd1"] {
+        assert!(run.stdout.contains(instance), "{}", run.stdout);
+    }
+    assert!(!run.stdout.contains('\x1b'), "colour without a terminal");
+}
+
+#[test]
+fn csv_has_a_header_and_a_row_per_instance_and_stage_and_interval() {
+    let run = unprivileged(&["--format", "csv", "--count", "2", "--interval", "200ms"]);
+    assert_eq!(run.code, Some(0), "{}", run.stderr);
+    let lines: Vec<&str> = run.stdout.lines().collect();
+    assert_eq!(lines.len(), 1 + 2 * 2 * 2, "{}", run.stdout);
+    let columns = lines[0].split(',').count();
+    assert!(
+        lines.iter().all(|line| line.split(',').count() == columns),
+        "{}",
+        run.stdout
+    );
+}
+
+/// Instance 0 does nothing for long, instance 1 freezes at once, instance 2 works.
+fn late_frozen_and_early(format: &str, directory: &std::path::Path) -> Vec<String> {
+    let mut args: Vec<String> = ["top", "--target", "model,instances=3", "--speed", "0.001"]
+        .into_iter()
+        .chain(["--count", "1", "--interval", "300ms", "--format", format])
+        .map(str::to_owned)
+        .collect();
+    let page = "0000000000040036,0000000000001000";
+    let wait = "0000000200000025,0000000000100000";
+    for (name, text) in [
+        (
+            "late.csv",
+            format!("t_us,lo,hi\n0,{wait}\n1000000,{page}\n1000001,{wait}\n"),
+        ),
+        (
+            "frozen.csv",
+            format!("t_us,lo,hi\n0,{page}\n1,000000000000000f,0\n"),
+        ),
+        (
+            "early.csv",
+            format!("t_us,lo,hi\n0,{page}\n1,{wait}\n1000000,{wait}\n"),
+        ),
+    ] {
+        let path = directory.join(name);
+        std::fs::write(&path, text).expect("it can be written");
+        args.push("--capture".to_owned());
+        args.push(path.to_str().expect("UTF-8").to_owned());
+    }
+    args
+}
+
+fn check_late_frozen_and_early(snapshot: &Value) {
+    let instances = snapshot["instances"]
+        .as_array()
+        .expect("instances are listed");
+    let names: Vec<_> = instances.iter().map(|instance| &instance["name"]).collect();
+    assert_eq!(names, ["model-vtd0", "model-vtd1", "model-vtd2"]);
+    for (number, (requests, faults)) in [(0, 0), (1, 1), (1, 0)].into_iter().enumerate() {
+        let instance = &instances[number];
+        assert_eq!(
+            instance["driver"]["requests"], requests,
+            "{number}: {instance}"
+        );
+        assert_eq!(
+            instance["total"]["stages"]["request"]["seen"], requests,
+            "{number}"
+        );
+        assert_eq!(instance["driver"]["faults"], faults, "{number}");
+        assert_eq!(instance["total"]["guest"]["faults"], faults, "{number}");
+    }
+    let fault = instances[1]["fault"]
+        .as_str()
+        .expect("instance 1 is frozen");
+    assert!(
+        fault.contains("frozen.csv") && fault.contains("line 3"),
+        "{fault}"
+    );
+    assert!(instances[0].get("fault").is_none() && instances[2].get("fault").is_none());
+}
+
+#[test]
+fn counts_and_faults_stay_with_their_instance() {
+    let directory = tempfile::tempdir().expect("a temporary directory");
+    let args = late_frozen_and_early("json", directory.path());
+    let args: Vec<&str> = args.iter().map(String::as_str).collect();
+    check_late_frozen_and_early(&unprivileged(&args).json());
+}
+
+#[test]
+#[ignore = "needs root: loads eBPF"]
+fn counts_and_faults_stay_with_their_instance_by_ebpf() {
+    let directory = tempfile::tempdir().expect("a temporary directory");
+    let args = late_frozen_and_early("json", directory.path());
+    let args: Vec<&str> = args.iter().map(String::as_str).collect();
+    check_late_frozen_and_early(&hwptop(&args).json());
+}
+
+#[test]
+fn a_replay_that_is_stopped_is_not_passed_off_as_whole() {
+    let mut replay = unprivileged_command(&["--passes", "1000000", "--once", "--speed", "max"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .expect("hwptop can be started");
+    std::thread::sleep(Duration::from_millis(700));
+    let stopped = Command::new("sh")
+        .args(["-c", &format!("kill -TERM {}", replay.id())])
+        .status()
+        .expect("a shell can be started");
+    assert!(stopped.success());
+    assert_eq!(replay.wait().expect("it ends").code(), Some(130));
+}

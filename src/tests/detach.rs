@@ -1,0 +1,163 @@
+//! Nothing stays behind, however the observer ends.
+
+use std::{
+    fs::{self, File},
+    os::unix::fs::FileExt as _,
+    process::Command,
+};
+
+use aya::programs::loaded_programs;
+use hwptop_agent::{PROVIDER, StaticProbe};
+
+use crate::{
+    run::{Background, HWPTOP, hwptop},
+    tmux::eventually,
+};
+
+/// The instruction at every probe of a running process.
+fn sites(pid: u32) -> Vec<[u8; 4]> {
+    let maps = fs::read_to_string(format!("/proc/{pid}/maps")).expect("its maps can be read");
+    let base = maps.lines().next().and_then(|line| line.split('-').next());
+    let base = u64::from_str_radix(base.expect("a first mapping"), 16).expect("an address");
+    let memory = File::open(format!("/proc/{pid}/mem")).expect("its memory can be read");
+    let mut probes = StaticProbe::list(HWPTOP.as_ref(), PROVIDER).expect("the program is ELF");
+    probes.sort_by(|a, b| a.name.cmp(&b.name));
+    probes
+        .iter()
+        .map(|probe| {
+            let mut bytes = [0; 4];
+            let address = base + address_of(&maps, probe.offset, base);
+            memory
+                .read_exact_at(&mut bytes, address)
+                .expect("the site is mapped");
+            bytes
+        })
+        .collect()
+}
+
+/// How far from the first mapping the file's `offset` is mapped.
+fn address_of(maps: &str, offset: u64, base: u64) -> u64 {
+    for line in maps.lines().filter(|line| line.ends_with(HWPTOP)) {
+        let mut fields = line.split_whitespace();
+        let range = fields
+            .next()
+            .and_then(|range| range.split_once('-'))
+            .expect("a range");
+        let (start, end) = (hex(range.0), hex(range.1));
+        let begin = hex(fields.nth(1).expect("an offset"));
+        if (begin..begin + (end - start)).contains(&offset) {
+            return start + (offset - begin) - base;
+        }
+    }
+    panic!("offset {offset:#x} is not mapped");
+}
+
+fn hex(text: &str) -> u64 {
+    u64::from_str_radix(text, 16).expect("a hexadecimal number")
+}
+
+/// How many of hwptop's programs the kernel holds.
+fn programs() -> usize {
+    loaded_programs()
+        .filter_map(Result::ok)
+        .filter(|program| {
+            program
+                .name_as_str()
+                .is_some_and(|name| PROBES.contains(&name))
+        })
+        .count()
+}
+
+/// The names of the programs, as long as the kernel keeps them (15 bytes).
+const PROBES: [&str; 6] = [
+    "invalidate_begi",
+    "invalidate_end",
+    "queue_submit",
+    "queue_complete",
+    "guest_doorbell",
+    "guest_fault",
+];
+
+/// The kernel's list of the uprobes that were made through tracefs, mounted for the
+/// test where it is not. Uprobes that belong to a file descriptor, as hwptop's do, are
+/// never in it: it shows that nothing was registered that could outlive its owner.
+fn uprobe_profile() -> String {
+    const PROFILE: &str = "/sys/kernel/tracing/uprobe_profile";
+    if fs::metadata(PROFILE).is_err() {
+        let mounted = Command::new("mount")
+            .args(["-t", "tracefs", "tracefs", "/sys/kernel/tracing"])
+            .status()
+            .expect("mount can be started");
+        assert!(mounted.success(), "tracefs cannot be mounted");
+    }
+    fs::read_to_string(PROFILE).expect("the kernel lists its uprobes")
+}
+
+#[test]
+#[ignore = "needs root: loads eBPF"]
+fn a_killed_observer_leaves_no_probe_behind() {
+    let driver = Background::driver(1);
+    let untouched = sites(driver.pid());
+    let target = format!("pid:{}", driver.pid());
+    let observe = || {
+        let mut command = Command::new(HWPTOP);
+        command.args([
+            "top", "--target", &target, "--count", "100000", "--format", "csv",
+        ]);
+        command
+            .args(["--interval", "100ms"])
+            .stdin(std::process::Stdio::null());
+        Background::start(command)
+    };
+
+    let programs_before = programs();
+    let mut observer = observe();
+    assert_eq!(programs(), programs_before + PROBES.len());
+    assert!(!uprobe_profile().contains(HWPTOP), "{}", uprobe_profile());
+    // The probes are hit by a working driver: the kernel has changed their sites.
+    assert_ne!(sites(driver.pid()), untouched, "no probe is attached");
+    observer.kill();
+    eventually("the programs are gone", || programs() == programs_before);
+    eventually("the sites are nops again", || {
+        sites(driver.pid()) == untouched
+    });
+    assert!(!uprobe_profile().contains(HWPTOP), "{}", uprobe_profile());
+
+    // A second run finds everything as the first one did.
+    let second = hwptop(&["top", "--target", &target, "--once", "--format", "json"]).json();
+    assert_eq!(second["probes"].as_array().map(Vec::len), Some(6));
+    let count = |name: &str| second["events"][name].as_u64().expect("a count");
+    assert!(count("seen") > 10);
+    assert_eq!(count("seen"), count("recorded") + count("lost"));
+    eventually("the sites are nops again", || {
+        sites(driver.pid()) == untouched
+    });
+}
+
+#[test]
+#[ignore = "needs root: loads eBPF"]
+fn a_process_killed_while_it_measures_itself_leaves_no_probe_behind() {
+    let mut command = Command::new(HWPTOP);
+    command.args([
+        "top",
+        "--count",
+        "100000",
+        "--interval",
+        "100ms",
+        "--format",
+        "csv",
+    ]);
+    command.stdin(std::process::Stdio::null());
+    let programs_before = programs();
+    let mut own = Background::start(command);
+    assert_eq!(programs(), programs_before + PROBES.len());
+    own.kill();
+    eventually("the programs are gone", || programs() == programs_before);
+    assert!(!uprobe_profile().contains(HWPTOP), "{}", uprobe_profile());
+    let again = hwptop(&[
+        "top", "--once", "--passes", "1", "--speed", "max", "--format", "json",
+    ])
+    .json();
+    assert_eq!(again["measured_by"], "ebpf");
+    assert_eq!(again["events"]["lost"], 0);
+}

@@ -1,0 +1,160 @@
+//! What the eBPF programs do with single events, fired at their probes one by one.
+//! The test's own process is the target: it embeds the driver's probes.
+
+use std::{thread, time::Duration};
+
+use hwptop_abi::{InstanceArg, MAX_INSTANCES, STARTS_PER_INSTANCE, Stage, Vendor};
+use hwptop_agent::{Ebpf, InstanceTotals, Source as _, TargetProcess, Totals};
+use hwptop_driver::{HwptId, probes};
+
+const HWPT: HwptId = HwptId(7);
+
+fn attach(slow: Duration) -> Ebpf {
+    let process = TargetProcess::current().expect("this test embeds the driver");
+    Ebpf::attach(&process, slow).expect("the probes can be attached")
+}
+
+fn instance(number: u16) -> InstanceArg {
+    InstanceArg::new(number, Vendor::Vtd, true)
+}
+
+fn request(ticket: u64, instance: InstanceArg, entries: u32, errno: i32) {
+    probes::invalidate_begin(ticket, instance, HWPT, entries);
+    probes::invalidate_end(ticket, instance, HWPT, entries, errno);
+}
+
+fn only(totals: &Totals) -> &InstanceTotals {
+    assert_eq!(totals.instances.len(), 1);
+    &totals.instances[0]
+}
+
+#[test]
+#[ignore = "needs root: loads eBPF"]
+fn every_event_is_counted_under_its_instance_and_stage() {
+    let mut ebpf = attach(Duration::MAX);
+    for ticket in 1..=100 {
+        request(ticket, instance(3), 5, i32::from(ticket % 10 == 0));
+        probes::queue_submit(ticket, instance(3), HWPT, 16);
+        probes::queue_complete(ticket, instance(3), HWPT, 16, 0);
+        probes::guest_doorbell(ticket, instance(3), 4, 2);
+    }
+    probes::guest_fault(1, instance(3), 3);
+    let totals = ebpf.read().expect("the maps can be read");
+    let seen = only(&totals);
+    assert_eq!(seen.instance, instance(3));
+    let request = &seen.stage(Stage::Request).0;
+    assert_eq!(
+        (request.seen, request.items, request.errors),
+        (100, 500, 10)
+    );
+    let submission = &seen.stage(Stage::Submission).0;
+    assert_eq!(
+        (submission.seen, submission.items, submission.errors),
+        (100, 1600, 0)
+    );
+    assert_eq!(
+        (
+            seen.guest.doorbells,
+            seen.guest.descriptors,
+            seen.guest.waits,
+            seen.guest.faults
+        ),
+        (100, 400, 200, 1)
+    );
+}
+
+#[test]
+#[ignore = "needs root: loads eBPF"]
+fn an_end_without_its_start_is_lost_and_not_a_latency() {
+    let mut ebpf = attach(Duration::MAX);
+    // Attached in the middle; another instance's start; a second end.
+    probes::invalidate_end(1, instance(0), HWPT, 1, 0);
+    probes::invalidate_begin(2, instance(1), HWPT, 1);
+    probes::invalidate_end(2, instance(0), HWPT, 1, 0);
+    request(3, instance(0), 1, 0);
+    probes::invalidate_end(3, instance(0), HWPT, 1, 0);
+    let totals = ebpf.read().expect("the maps can be read");
+    let request = only(&totals).stage(Stage::Request);
+    assert_eq!(
+        (request.0.seen, request.recorded(), request.0.lost_no_start),
+        (4, 1, 3)
+    );
+}
+
+#[test]
+#[ignore = "needs root: loads eBPF"]
+fn more_in_flight_than_slots_are_lost_and_never_mispaired() {
+    let mut ebpf = attach(Duration::MAX);
+    let in_flight = u64::from(STARTS_PER_INSTANCE) + 10;
+    for ticket in 1..=in_flight {
+        probes::invalidate_begin(ticket, instance(0), HWPT, 1);
+    }
+    for ticket in 1..=in_flight {
+        probes::invalidate_end(ticket, instance(0), HWPT, 1, 0);
+    }
+    let totals = ebpf.read().expect("the maps can be read");
+    let request = only(&totals).stage(Stage::Request);
+    assert_eq!(request.0.seen, in_flight);
+    assert_eq!(request.0.lost_no_start, 10);
+    assert_eq!(request.recorded(), in_flight - 10);
+}
+
+#[test]
+#[ignore = "needs root: loads eBPF"]
+fn an_event_that_ends_on_another_thread_has_its_own_latency() {
+    let mut ebpf = attach(Duration::MAX);
+    probes::invalidate_begin(1, instance(0), HWPT, 1);
+    thread::spawn(|| {
+        thread::sleep(Duration::from_millis(20));
+        probes::invalidate_end(1, instance(0), HWPT, 1, 0);
+    })
+    .join()
+    .expect("the thread ends");
+    let totals = ebpf.read().expect("the maps can be read");
+    let latency = only(&totals).stage(Stage::Request).latency();
+    assert_eq!(latency.len(), 1);
+    assert!(latency.max() >= 19_000_000, "{} ns", latency.max());
+}
+
+#[test]
+#[ignore = "needs root: loads eBPF"]
+fn an_instance_beyond_the_maps_is_lost_and_the_programs_say_so() {
+    let mut ebpf = attach(Duration::MAX);
+    let beyond = instance(u16::try_from(MAX_INSTANCES).expect("a small number"));
+    for ticket in 1..=5 {
+        request(ticket, beyond, 1, 0);
+    }
+    let totals = ebpf.read().expect("the maps can be read");
+    assert!(totals.instances.is_empty());
+    assert_eq!(totals.unattributed, 5);
+    assert!(!totals.diagnostics.is_empty());
+    let said = &totals.diagnostics[0];
+    assert!(said.contains("instance 64 is beyond those"), "{said}");
+}
+
+#[test]
+#[ignore = "needs root: loads eBPF"]
+fn slow_events_are_kept_whole_and_a_full_ring_is_counted() {
+    let mut ebpf = attach(Duration::ZERO);
+    request(9, instance(2), 11, 22);
+    let totals = ebpf.read().expect("the maps can be read");
+    let [slow] = totals.slow.as_slice() else {
+        panic!("{:?}", totals.slow)
+    };
+    assert_eq!((slow.instance, slow.hwpt), (instance(2).raw(), HWPT.0));
+    assert_eq!(
+        (slow.items, slow.errno, slow.stage),
+        (11, 22, Stage::Request as u32)
+    );
+    assert!(slow.latency_ns < 1_000_000_000 && slow.tid > 0, "{slow:?}");
+
+    // Nobody reads: 64 KiB are full after about 1,600 records.
+    for ticket in 10..5_010 {
+        request(ticket, instance(2), 1, 0);
+    }
+    let totals = ebpf.read().expect("the maps can be read");
+    assert!(totals.slow_dropped > 0);
+    assert_eq!(totals.slow.len() as u64 + totals.slow_dropped, 5_000);
+    // The histogram has all of them.
+    assert_eq!(only(&totals).stage(Stage::Request).recorded(), 5_001);
+}

@@ -1,0 +1,14 @@
+//! Tests of the built command: what a user types and what comes back.
+
+mod agreement;
+mod bad_input;
+mod closing;
+mod detach;
+mod files;
+mod in_kernel;
+mod run;
+mod static_probes;
+mod target_process;
+mod terminal;
+#[path = "../../tui/tests/support/tmux.rs"]
+mod tmux;

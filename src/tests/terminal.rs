@@ -1,0 +1,80 @@
+//! The dashboard in a real terminal (tmux).
+
+use std::process::Command;
+
+use crate::{
+    run::HWPTOP,
+    tmux::{Terminal, eventually},
+};
+
+fn started(name: &str) -> Terminal {
+    let terminal = Terminal::open(name);
+    terminal.line(&format!("{HWPTOP} --interval 200ms"));
+    eventually("both instances are shown", || {
+        let screen = terminal.screen();
+        screen.contains("model-vtd0") && screen.contains("model-vtd1")
+    });
+    terminal
+}
+
+#[test]
+fn the_dashboard_shows_live_figures_and_gives_the_terminal_back() {
+    let terminal = Terminal::open("quit");
+    let before = terminal.settings();
+    assert!(before.contains("icanon"), "{before}");
+    terminal.line(&format!("{HWPTOP} --interval 200ms"));
+    eventually("both instances are shown", || {
+        let screen = terminal.screen();
+        screen.contains("model-vtd0") && screen.contains("model-vtd1")
+    });
+    assert!(
+        terminal.screen().contains("modelled"),
+        "{}",
+        terminal.screen()
+    );
+    let first = terminal.screen();
+    eventually("the figures move", || terminal.screen() != first);
+    terminal.keys("q");
+    eventually("the shell is back", || terminal.is_at_prompt());
+    assert_eq!(terminal.settings(), before);
+}
+
+#[test]
+fn pause_stops_the_picture_and_help_lists_the_keys() {
+    let terminal = started("pause");
+    terminal.keys("Space");
+    eventually("it says that it is paused", || {
+        terminal.screen().to_uppercase().contains("PAUSED")
+    });
+    let paused = terminal.screen();
+    std::thread::sleep(std::time::Duration::from_millis(700));
+    assert_eq!(terminal.screen(), paused);
+    terminal.keys("?");
+    eventually("help is shown", || {
+        terminal.screen().to_lowercase().contains("quit")
+    });
+}
+
+#[test]
+fn ctrl_c_and_sigterm_give_the_terminal_back() {
+    let terminal = started("signals");
+    terminal.keys("C-c");
+    eventually("the shell is back", || terminal.is_at_prompt());
+
+    let before = terminal.settings();
+    let directory = tempfile::tempdir().expect("a temporary directory");
+    let pid_file = directory.path().join("pid");
+    let shown = pid_file.display();
+    terminal.line(&format!(
+        "sh -c 'echo $$ > {shown}; exec {HWPTOP} --interval 200ms'"
+    ));
+    eventually("it runs again", || terminal.screen().contains("model-vtd0"));
+    let pid = std::fs::read_to_string(&pid_file).expect("the shell wrote its process id");
+    let killed = Command::new("sh")
+        .args(["-c", &format!("kill -TERM {}", pid.trim())])
+        .status()
+        .expect("a shell can be started");
+    assert!(killed.success());
+    eventually("the shell is back", || terminal.is_at_prompt());
+    assert_eq!(terminal.settings(), before);
+}
