@@ -3,10 +3,12 @@ use std::time::{Duration, Instant};
 
 use crate::SubmitError;
 
-/// Polls before a waiting submitter offers its CPU to others: about as long as
-/// one strict invalidation takes. The hardware's thread needs a CPU, and machines
-/// have fewer of them than there are threads here.
-const SPINS_BEFORE_YIELD: u32 = 40;
+/// Polls before a waiting submitter offers its CPU to others: a few strict
+/// invalidations long, so that the wait for hardware on a CPU of its own ends before.
+/// Offered earlier, a CPU that both share is handed back and forth for good; offered
+/// later, a thread on it waits longer. Machines have fewer CPUs than there are threads
+/// here.
+const SPINS_BEFORE_YIELD: u32 = 200;
 
 /// The most that the time between two looks counts. A waiter that was away for
 /// longer (stopped by a signal or a debugger, in a paused VM) learned nothing
