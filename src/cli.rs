@@ -12,6 +12,10 @@ Targets:
   pid:N                      a process that embeds hwptop-driver (needs the
                              right to load eBPF: root)
 
+Built-in captures of Linux guests, for --capture:
+  vtd-first-stage-nvme-strict, vtd-second-stage-nvme-net-strict,
+  vtd-first-stage-nvme-buffered-lazy
+
 Exit codes: 0 done, 2 usage or bad input, 3 cannot run here (the message says
 what is missing), 130 stopped by a signal before it was done.
 
@@ -236,6 +240,14 @@ mod tests {
     #[test]
     fn the_definition_of_the_command_line_is_sound() {
         Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn the_help_names_every_built_in_capture() {
+        let help = Cli::command().render_long_help().to_string();
+        for name in hwptop_driver::Capture::builtin_names() {
+            assert!(help.contains(name), "{name} is not in: {help}");
+        }
     }
 
     #[test]

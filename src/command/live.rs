@@ -232,13 +232,13 @@ fn captures(args: &ReplayArgs) -> Result<Vec<Capture>, Failure> {
     args.capture
         .iter()
         .map(|path| {
-            // A file of that name goes before a built-in capture.
-            let builtin = path.to_str().filter(|name| {
-                !path.exists() && Capture::builtin_names().any(|known| known == *name)
-            });
-            match builtin {
-                Some(name) => Capture::builtin(name),
-                None => Capture::open(path),
+            // A file of that name goes before a built-in capture; a bare name that is
+            // neither is told the names there are.
+            match path.to_str() {
+                Some(name) if !path.exists() && !name.contains(['/', '.']) => {
+                    Capture::builtin(name)
+                }
+                _ => Capture::open(path),
             }
             .map_err(Failure::input)
         })

@@ -87,6 +87,10 @@ fn wrong_arguments_are_told_with_exit_code_2() {
             &["--target", "pid:1", "--passes", "1", "--once"],
             "--passes is for the model",
         ),
+        (
+            &["--capture", "nope", "--once"],
+            "vtd-first-stage-nvme-strict",
+        ),
         (&["--interval", "5"], "no time"),
         (&["--speed", "0"], "no pace"),
         (&["--count", "0"], "0"),
