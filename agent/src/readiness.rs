@@ -28,9 +28,10 @@ pub enum Missing {
         "this kernel has no uprobes ({UPROBE_PMU} is not there): it needs CONFIG_UPROBE_EVENTS=y"
     )]
     Uprobes,
-    /// The kernel has no `bpf(2)` for this.
+    /// The kernel takes no programs for probes.
     #[error(
-        "this kernel has no eBPF just-in-time or interpreter ({0}): it needs CONFIG_BPF_SYSCALL=y"
+        "eBPF programs of type kprobe cannot be loaded ({0}): the kernel needs CONFIG_BPF_SYSCALL=y \
+         and CONFIG_BPF_EVENTS=y"
     )]
     Bpf(String),
 }

@@ -99,6 +99,20 @@ struct Running {
     thread: Option<JoinHandle<()>>,
 }
 
+impl Running {
+    /// A thread that is gone without an ending: the panic has printed why.
+    fn has_panicked(&self) -> bool {
+        let gone = self.thread.as_ref().is_some_and(JoinHandle::is_finished);
+        // In this order: the ending is there before the thread is gone.
+        gone && self.ending.get().is_none()
+    }
+
+    fn ended_at(&self) -> Option<Instant> {
+        let ending = self.ending.get().map(|ending| ending.at);
+        ending.or_else(|| self.has_panicked().then(Instant::now))
+    }
+}
+
 impl FleetError {
     /// Whether the machine is the reason, and not the input.
     #[must_use]
@@ -195,7 +209,7 @@ impl Fleet {
     /// When the last guest came to its end, or could not go on; `None` while one runs.
     #[must_use]
     pub fn ended_at(&self) -> Option<Instant> {
-        let endings = self.guests.iter().map(|guest| Some(guest.ending.get()?.at));
+        let endings = self.guests.iter().map(Running::ended_at);
         endings.collect::<Option<Vec<_>>>()?.into_iter().max()
     }
 
@@ -209,8 +223,12 @@ impl Fleet {
     #[must_use]
     pub fn failure(&self, number: usize) -> Option<String> {
         let guest = self.guests.get(number)?;
-        let error = guest.ending.get()?.failure.as_ref()?;
-        Some(format!("{}: {}", guest.capture, full_message(error)))
+        let reason = match guest.ending.get() {
+            Some(ending) => full_message(ending.failure.as_ref()?),
+            None if guest.has_panicked() => "the guest's thread panicked".to_owned(),
+            None => return None,
+        };
+        Some(format!("{}: {reason}", guest.capture))
     }
 
     /// The model's timing profile, stated in full.

@@ -98,3 +98,25 @@ fn every_capture_needs_an_instance() {
     assert!(error.to_string().contains("instances=2"), "{error}");
     assert!(!error.is_the_machines());
 }
+
+#[test]
+fn a_guest_that_panicked_has_ended_and_is_told() {
+    let thread = thread::spawn(|| panic!("as this test wants it"));
+    let start = Instant::now();
+    while !thread.is_finished() {
+        assert!(start.elapsed() < Duration::from_mins(1), "it never panics");
+    }
+    let fleet = Fleet {
+        guests: vec![Running {
+            capture: "x.csv".to_owned(),
+            counters: Arc::default(),
+            ending: Arc::default(),
+            thread: Some(thread),
+        }],
+        stop: Arc::default(),
+        profile: TimingProfile::default(),
+    };
+    assert!(fleet.ended_at().is_some());
+    let told = fleet.failure(0).expect("a panic is a failure");
+    assert_eq!(told, "x.csv: the guest's thread panicked");
+}
