@@ -39,6 +39,14 @@ impl Patience {
         }
     }
 
+    /// Offers the CPU from the first pause on: what is waited for is known to need one.
+    pub(super) const fn yielding(timeout: Duration) -> Self {
+        Self {
+            polls: SPINS_BEFORE_YIELD,
+            ..Self::new(timeout)
+        }
+    }
+
     /// Passes some time.
     ///
     /// # Errors

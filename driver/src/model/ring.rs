@@ -247,20 +247,26 @@ impl InvalidationRing {
         *tail = position + 1;
         self.shared.publish(*tail);
         drop(tail);
-        self.wake();
-
-        let mut patience = Patience::new(self.timeout);
+        let mut patience = if self.wake() {
+            // Its thread may have been put on this CPU.
+            Patience::yielding(self.timeout)
+        } else {
+            Patience::new(self.timeout)
+        };
         while !self.shared.is_done(position, done) {
             patience.pause()?;
         }
         Ok(())
     }
 
-    fn wake(&self) {
-        if self.shared.must_wake()
-            && let Some(hardware) = &self.hardware
-        {
-            hardware.thread().unpark();
+    /// Wakes the hardware thread if it sleeps, and says whether it did.
+    fn wake(&self) -> bool {
+        match &self.hardware {
+            Some(hardware) if self.shared.must_wake() => {
+                hardware.thread().unpark();
+                true
+            }
+            _ => false,
         }
     }
 }
