@@ -2,19 +2,29 @@ use std::{path::PathBuf, time::Duration};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use hwptop_bench::fleet::Pace;
+use hwptop_driver::Policy;
 
 use crate::target::Target;
 
 const AFTER_HELP: &str = "\
 Targets:
-  model[:vtd][,instances=N]  a nesting driver in this process on N modelled
-                             instances, fed from captured guest streams
-  pid:N                      a process that embeds hwptop-driver (needs the
-                             right to load eBPF: root)
+  model[:VENDOR][,instances=N]  a nesting driver in this process on N modelled
+                                instances, fed from captured guest streams;
+                                VENDOR: vtd, smmuv3 or amdvi (default: that of
+                                the captures, or vtd)
+  pid:N                         a process that embeds hwptop-driver (needs the
+                                right to load eBPF: root)
+
+Batching policies, for --policy:
+  single    one entry per request, as QEMU and Cloud Hypervisor send them
+  array     everything up to a sync in one request per target
+  coalesce  array, and ranges that touch become one, many become everything, and
+            syncs that are already queued complete together
 
 Built-in captures of Linux guests, for --capture:
   vtd-first-stage-nvme-strict, vtd-second-stage-nvme-net-strict,
-  vtd-first-stage-nvme-buffered-lazy
+  vtd-first-stage-nvme-buffered-lazy, smmuv3-nvme-strict,
+  amdvi-iommufd-map-unmap
 
 Exit codes: 0 done, 2 usage or bad input, 3 cannot run here (the message says
 what is missing), 130 stopped by a signal before it was done.
@@ -51,7 +61,7 @@ pub(crate) enum Command {
 
 #[derive(Args, Debug)]
 pub(crate) struct TopArgs {
-    /// What to observe: model[:vtd][,instances=N] or pid:N
+    /// What to observe: model[:vtd|smmuv3|amdvi][,instances=N] or pid:N
     #[arg(long, value_name = "T", default_value_t)]
     pub(crate) target: Target,
     /// Time between two snapshots, e.g. 500ms, 1s; 10ms to 1h
@@ -81,6 +91,10 @@ pub(crate) struct ReplayArgs {
     /// name; repeat it to give the instances different ones
     #[arg(long, value_name = "FILE")]
     pub(crate) capture: Vec<PathBuf>,
+    /// How guests' invalidations become requests: single, array or coalesce
+    /// [default: array]
+    #[arg(long, value_name = "POLICY", value_parser = policy)]
+    pub(crate) policy: Option<Policy>,
     /// Replay each stream N times; headless, then end (the dashboard keeps the last
     /// picture) [default: until told to stop]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
@@ -97,6 +111,7 @@ impl ReplayArgs {
     pub(crate) fn first_given(&self) -> Option<&'static str> {
         [
             ("--capture", !self.capture.is_empty()),
+            ("--policy", self.policy.is_some()),
             ("--passes", self.passes.is_some()),
             ("--speed", self.speed.is_some()),
         ]
@@ -133,6 +148,15 @@ pub(crate) enum BenchCommand {
     List,
     /// What a batch of 1 to 1024 entries costs, per entry
     Batching(BatchingArgs),
+    /// What single, array and coalesce make of captured streams, with 1, 2, 4 and 8
+    /// vCPUs that share one guest queue; modelled
+    ///
+    /// Beside each capture a guest is measured that unmaps 2 MiB page by page before each
+    /// sync; on SMMUv3, for comparison, also a queue of hardware's that the guest fills
+    /// itself, without requests (hw-queue).
+    Policies(PoliciesArgs),
+    /// What the driver's front end takes per guest command, without a backend
+    FrontEnd(FrontEndArgs),
     /// What an attached probe pair costs, beside empty probes and bpftrace
     ProbeCost(ProbeCostArgs),
     /// What the headless agent costs while the target is idle
@@ -141,7 +165,7 @@ pub(crate) enum BenchCommand {
 
 #[derive(Args, Debug)]
 pub(crate) struct BatchingArgs {
-    /// What to measure: model[:vtd][,instances=N]
+    /// What to measure: model[:vtd|smmuv3|amdvi][,instances=N]
     #[arg(long, value_name = "T", default_value_t)]
     pub(crate) target: Target,
     /// Measure each batch size for this long on each instance
@@ -150,6 +174,34 @@ pub(crate) struct BatchingArgs {
     /// Write the run file here
     #[arg(short, long, value_name = "RUN.json")]
     pub(crate) output: Option<PathBuf>,
+    /// How to print the figures
+    #[arg(long, value_enum, value_name = "F", default_value_t)]
+    pub(crate) format: Format,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct PoliciesArgs {
+    /// Captured guest stream: a file (.csv or .csv.gz) or a built-in name; repeat it
+    /// for more [default: all built-in ones]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) capture: Vec<PathBuf>,
+    /// Measure each stream, number of vCPUs and policy for this long
+    #[arg(long, value_name = "TIME", default_value = "200ms", value_parser = interval)]
+    pub(crate) time: Duration,
+    /// How to print the figures
+    #[arg(long, value_enum, value_name = "F", default_value_t)]
+    pub(crate) format: Format,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct FrontEndArgs {
+    /// Captured guest stream: a file (.csv or .csv.gz) or a built-in name; repeat it
+    /// for more [default: all built-in ones]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) capture: Vec<PathBuf>,
+    /// Interleaved rounds; each replays every capture under every policy
+    #[arg(long, value_name = "N", default_value_t = 31, value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    pub(crate) rounds: u32,
     /// How to print the figures
     #[arg(long, value_enum, value_name = "F", default_value_t)]
     pub(crate) format: Format,
@@ -215,6 +267,11 @@ fn interval(text: &str) -> Result<Duration, String> {
         return Ok(interval);
     }
     Err(format!("{text:?} is out of range: 10ms to 1h"))
+}
+
+fn policy(text: &str) -> Result<Policy, String> {
+    Policy::from_name(text)
+        .ok_or_else(|| format!("{text:?} is no policy: single, array or coalesce"))
 }
 
 fn speed(text: &str) -> Result<Pace, String> {

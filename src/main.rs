@@ -19,6 +19,8 @@ fn main() -> ExitCode {
         Some(Command::Top(args)) => command::top(&args),
         Some(Command::Bench(BenchCommand::List)) => command::list_suites(),
         Some(Command::Bench(BenchCommand::Batching(args))) => command::batching(&args),
+        Some(Command::Bench(BenchCommand::Policies(args))) => command::policies(&args),
+        Some(Command::Bench(BenchCommand::FrontEnd(args))) => command::front_end(&args),
         Some(Command::Bench(BenchCommand::ProbeCost(args))) => command::probe_cost(&args),
         Some(Command::Bench(BenchCommand::AgentCost(args))) => command::agent_cost(&args),
         Some(Command::Report(args)) => command::report(&args),

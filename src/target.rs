@@ -1,12 +1,16 @@
 use std::{fmt, num::NonZeroU16, str::FromStr};
 
-use hwptop_abi::MAX_INSTANCES;
+use hwptop_abi::{MAX_INSTANCES, Vendor};
 
 /// What is observed or driven.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Target {
     /// The driver in this process, on modelled instances.
-    Model { instances: NonZeroU16 },
+    Model {
+        /// None: that of the captures.
+        vendor: Option<Vendor>,
+        instances: NonZeroU16,
+    },
     /// A process that embeds the driver.
     Pid(u32),
 }
@@ -14,6 +18,7 @@ pub(crate) enum Target {
 impl Default for Target {
     fn default() -> Self {
         Self::Model {
+            vendor: None,
             instances: DEFAULT_INSTANCES,
         }
     }
@@ -24,7 +29,13 @@ const DEFAULT_INSTANCES: NonZeroU16 = NonZeroU16::new(2).unwrap();
 impl fmt::Display for Target {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Model { instances } => write!(f, "model:vtd,instances={instances}"),
+            Self::Model { vendor, instances } => {
+                f.write_str("model")?;
+                if let Some(vendor) = vendor {
+                    write!(f, ":{}", vendor.name())?;
+                }
+                write!(f, ",instances={instances}")
+            }
             Self::Pid(pid) => write!(f, "pid:{pid}"),
         }
     }
@@ -41,19 +52,16 @@ impl FromStr for Target {
                 .map_err(|_| format!("{pid:?} is no process id"));
         }
         let mut parts = text.split(',');
-        match parts.next() {
-            Some("model" | "model:vtd") => {}
-            Some(other) if other.starts_with("model:") => {
-                return Err(format!(
-                    "{other:?}: this version models VT-d only (model:vtd)"
-                ));
-            }
+        let first = parts.next().unwrap_or_default();
+        let vendor = match first.strip_prefix("model") {
+            Some("") => None,
+            Some(rest) if rest.starts_with(':') => Some(vendor(&rest[1..])?),
             _ => {
                 return Err(format!(
-                    "{text:?} is no target: model[:vtd][,instances=N] or pid:N"
+                    "{text:?} is no target: model[:vtd|smmuv3|amdvi][,instances=N] or pid:N"
                 ));
             }
-        }
+        };
         let mut instances = None;
         for part in parts {
             let number = part
@@ -69,16 +77,24 @@ impl FromStr for Target {
             }
         }
         let instances = instances.unwrap_or(DEFAULT_INSTANCES);
-        Ok(Self::Model { instances })
+        Ok(Self::Model { vendor, instances })
     }
+}
+
+fn vendor(name: &str) -> Result<Vendor, String> {
+    [Vendor::Vtd, Vendor::SmmuV3, Vendor::AmdVi]
+        .into_iter()
+        .find(|vendor| vendor.name() == name)
+        .ok_or_else(|| format!("{name:?} is no vendor: vtd, smmuv3 or amdvi"))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn model(instances: u16) -> Target {
+    fn model(vendor: Option<Vendor>, instances: u16) -> Target {
         Target::Model {
+            vendor,
             instances: NonZeroU16::new(instances).unwrap(),
         }
     }
@@ -86,9 +102,11 @@ mod tests {
     #[test]
     fn targets_are_read_as_they_are_written() {
         for (text, target) in [
-            ("model", model(2)),
-            ("model:vtd", model(2)),
-            ("model,instances=8", model(8)),
+            ("model", model(None, 2)),
+            ("model:vtd", model(Some(Vendor::Vtd), 2)),
+            ("model:smmuv3,instances=3", model(Some(Vendor::SmmuV3), 3)),
+            ("model:amdvi", model(Some(Vendor::AmdVi), 2)),
+            ("model,instances=8", model(None, 8)),
             ("pid:42", Target::Pid(42)),
         ] {
             assert_eq!(text.parse(), Ok(target.clone()));
@@ -100,7 +118,8 @@ mod tests {
     fn a_wrong_target_is_told_what_is_wrong() {
         for (text, part) in [
             ("pid:x", "no process id"),
-            ("model:smmuv3", "VT-d only"),
+            ("model:arm", "no vendor"),
+            ("models", "no target"),
             ("model,instances=0", "1 to 64"),
             ("model,instances=65", "1 to 64"),
             ("model,instances=2,instances=4", "twice"),

@@ -22,6 +22,8 @@ pub struct Origin {
     pub measured_by: MeasuredBy,
     /// The timing profile of the model, where one runs in this process.
     pub timing_profile: Option<String>,
+    /// The batching policy of the guest queues, where the driver runs in this process.
+    pub policy: Option<&'static str>,
     /// The probes that are attached.
     pub probes: Vec<AttachedProbe>,
     /// Events beyond this latency are kept one by one.
@@ -78,6 +80,7 @@ impl Aggregator {
             target: self.origin.target.clone(),
             measured_by: self.origin.measured_by.clone(),
             timing_profile: self.origin.timing_profile.clone(),
+            policy: self.origin.policy,
             probes: self.origin.probes.clone(),
             events: self.events(&totals),
             slow_threshold: self.origin.slow_threshold,
@@ -155,6 +158,10 @@ impl Aggregator {
 pub fn instance_name(instance: InstanceArg) -> String {
     let origin = if instance.is_modelled() { "model-" } else { "" };
     match instance.vendor() {
+        // `smmuv3.0`: a number behind a digit would be read as one with it.
+        Ok(vendor) if vendor.name().ends_with(|last: char| last.is_ascii_digit()) => {
+            format!("{origin}{}.{}", vendor.name(), instance.number())
+        }
         Ok(vendor) => format!("{origin}{}{}", vendor.name(), instance.number()),
         Err(code) => format!("{origin}vendor{code:#x}-{}", instance.number()),
     }

@@ -112,6 +112,8 @@ pub struct Snapshot {
     pub target: String,
     /// How the figures were taken.
     pub measured_by: MeasuredBy,
+    /// The batching policy of the guest queues, where the driver runs in this process.
+    pub policy: Option<&'static str>,
     /// The timing profile of the model, where one runs in this process.
     pub timing_profile: Option<String>,
     /// The probes that are attached.

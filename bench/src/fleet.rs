@@ -1,6 +1,7 @@
 //! Modelled guests that replay captured streams, one thread each.
 
 use std::{
+    collections::BTreeSet,
     io,
     sync::{
         Arc, OnceLock,
@@ -12,8 +13,8 @@ use std::{
 
 use hwptop_agent::{Recorder, full_message};
 use hwptop_driver::{
-    Backend, Capture, CapturedCommand, Counters, Counts, Guest, ReplayError, Stream, TimingProfile,
-    decorated_guest,
+    Backend, Capture, CapturedCommand, Counters, Counts, Guest, Policy, ReplayError, Stream,
+    TimingProfile, Vendor, decorated_guest,
 };
 
 use crate::timed::Timed;
@@ -41,6 +42,8 @@ pub struct FleetConfig {
     pub instances: u16,
     /// How often each guest replays its stream; `None`: until stopped.
     pub passes: Option<u64>,
+    /// How the guests' invalidations become requests.
+    pub policy: Policy,
     /// How fast.
     pub pace: Pace,
     /// Where to time the guests in-process, if at all: instance i at position i.
@@ -81,7 +84,8 @@ pub enum FleetError {
 pub struct Fleet {
     guests: Vec<Running>,
     stop: Arc<AtomicBool>,
-    profile: TimingProfile,
+    /// Of the guests, each once.
+    vendors: BTreeSet<Vendor>,
 }
 
 /// How and when a guest came to its end.
@@ -119,9 +123,7 @@ impl FleetError {
     pub fn is_the_machines(&self) -> bool {
         match self {
             Self::Spawn(_) => true,
-            Self::Guest { source, .. } => {
-                matches!(source, ReplayError::Map(_) | ReplayError::Spawn(_))
-            }
+            Self::Guest { source, .. } => source.is_the_machines(),
             Self::NoCapture | Self::TooManyCaptures { .. } => false,
         }
     }
@@ -133,11 +135,10 @@ impl Fleet {
     /// # Errors
     /// [`FleetError`]; no guest runs then.
     pub fn start(config: &FleetConfig) -> Result<Self, FleetError> {
-        let profile = TimingProfile::default();
         let mut fleet = Self {
             guests: Vec::new(),
             stop: Arc::new(AtomicBool::new(false)),
-            profile,
+            vendors: BTreeSet::new(),
         };
         if config.captures.len() > usize::from(config.instances) {
             return Err(FleetError::TooManyCaptures {
@@ -161,10 +162,10 @@ impl Fleet {
                 .get(usize::from(number) % count)
                 .ok_or(FleetError::NoCapture)?;
             let at = usize::from(number);
-            let guest = decorated_guest(
+            let mut guest = decorated_guest(
                 stream,
                 number,
-                &fleet.profile,
+                &TimingProfile::of(stream.vendor()),
                 |queue| Timed::new(queue, config.recorder.clone(), at),
                 |backend| Timed::new(backend, config.recorder.clone(), at),
             )
@@ -172,6 +173,8 @@ impl Fleet {
                 capture: (*name).to_owned(),
                 source,
             })?;
+            fleet.vendors.insert(stream.vendor());
+            guest.iommu_mut().set_policy(config.policy);
             guests.push(((*name).to_owned(), guest));
         }
         for (at, (capture, guest)) in guests.into_iter().enumerate() {
@@ -231,10 +234,14 @@ impl Fleet {
         Some(format!("{}: {reason}", guest.capture))
     }
 
-    /// The model's timing profile, stated in full.
+    /// The model's timing profiles, stated in full.
     #[must_use]
     pub fn timing_profile(&self) -> String {
-        self.profile.describe()
+        let profiles = self
+            .vendors
+            .iter()
+            .map(|&vendor| TimingProfile::of(vendor).describe(vendor));
+        profiles.collect::<Vec<_>>().join("; ")
     }
 
     /// Stops every guest at its next doorbell and waits for that.
@@ -313,7 +320,7 @@ impl<B: Backend> Replay<B> {
         let before = self.guest.counters().snapshot();
         let step = self.guest.step();
         let after = self.guest.counters().snapshot();
-        let descriptors = |counts: &Counts| counts.descriptors.iter().sum::<u64>();
+        let descriptors = |counts: &Counts| counts.consumed();
         recorder.record_doorbell(
             self.at,
             descriptors(&after) - descriptors(&before),

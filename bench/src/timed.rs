@@ -6,7 +6,7 @@ use std::time::Instant;
 use hwptop_abi::Stage;
 use hwptop_agent::{Observation, Recorder};
 use hwptop_driver::{
-    Backend, Command, HardwareQueue, HwptId, InvalidateError, SubmitError, VtdS1Invalidate,
+    Backend, Command, Entries, HardwareQueue, InvalidateError, ObjectId, SubmitError,
 };
 
 /// Wraps a backend or a hardware queue; every call through it is recorded as
@@ -31,7 +31,7 @@ impl<T> Timed<T> {
     fn time<E: Copy>(
         &self,
         call: impl FnOnce(&T) -> Result<(), E>,
-        observe: impl FnOnce(Option<E>) -> (Stage, HwptId, usize, i32),
+        observe: impl FnOnce(Option<E>) -> (Stage, ObjectId, usize, i32),
     ) -> Result<(), E> {
         let Some(recorder) = &self.recorder else {
             return call(&self.inner);
@@ -53,7 +53,7 @@ impl<T> Timed<T> {
 }
 
 impl<T: Backend> Backend for Timed<T> {
-    fn invalidate(&self, hwpt: HwptId, entries: &[VtdS1Invalidate]) -> Result<(), InvalidateError> {
+    fn invalidate(&self, hwpt: ObjectId, entries: Entries<'_>) -> Result<(), InvalidateError> {
         self.time(
             |backend| backend.invalidate(hwpt, entries),
             |error| {
@@ -70,7 +70,7 @@ impl<T: Backend> Backend for Timed<T> {
 }
 
 impl<T: HardwareQueue> HardwareQueue for Timed<T> {
-    fn submit_sync(&self, hwpt: HwptId, commands: &[Command]) -> Result<(), SubmitError> {
+    fn submit_sync(&self, hwpt: ObjectId, commands: &[Command]) -> Result<(), SubmitError> {
         self.time(
             |queue| queue.submit_sync(hwpt, commands),
             |error| {

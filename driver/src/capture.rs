@@ -12,13 +12,17 @@ mod parse;
 
 pub use error::{CaptureError, CaptureFault};
 
+use crate::Vendor;
+use crate::replay::guess_vendor;
+use parse::Header;
+
 /// The most commands that a capture may have: a bound for what a small
 /// compressed file can make of itself (240 MB in memory; see [`parse::parse`]
 /// for what reading takes).
 const COMMANDS_MAX: usize = 10_000_000;
 
 /// The captures that are part of this crate, by name.
-const BUILTIN: [(&str, &[u8]); 3] = [
+const BUILTIN: [(&str, &[u8]); 5] = [
     (
         "vtd-first-stage-nvme-strict",
         include_bytes!("../captures/vtd-first-stage-nvme-strict.csv.gz"),
@@ -30,6 +34,14 @@ const BUILTIN: [(&str, &[u8]); 3] = [
     (
         "vtd-first-stage-nvme-buffered-lazy",
         include_bytes!("../captures/vtd-first-stage-nvme-buffered-lazy.csv.gz"),
+    ),
+    (
+        "smmuv3-nvme-strict",
+        include_bytes!("../captures/smmuv3-nvme-strict.csv.gz"),
+    ),
+    (
+        "amdvi-iommufd-map-unmap",
+        include_bytes!("../captures/amdvi-iommufd-map-unmap.csv.gz"),
     ),
 ];
 
@@ -50,15 +62,18 @@ impl CapturedCommand {
     }
 }
 
-/// A guest's captured command stream: CSV with the columns `t_us`, `lo` and `hi`
-/// (microseconds in decimal, words in hexadecimal), gzip'd or plain. A byte order
-/// mark before the header is skipped.
+/// A guest's captured command stream: CSV, gzip'd or plain. The columns are
+/// microseconds in decimal and two words in hexadecimal, low word first: `t_us`,
+/// `lo` and `hi` for VT-d, `t_us`, `cmd0` and `cmd1` for SMMUv3 and AMD-Vi, which
+/// are told apart by the specification under which more of the commands are valid.
+/// A byte order mark before the header is skipped.
 ///
-/// The words are not looked at: what they mean is for whoever replays them.
+/// Whether the commands are valid is for whoever replays them.
 /// Clones share the commands.
 #[derive(Clone, Debug)]
 pub struct Capture {
     name: Arc<str>,
+    vendor: Vendor,
     /// Not `Arc<[_]>`, which would copy them to where their count is.
     commands: Arc<Vec<CapturedCommand>>,
 }
@@ -72,9 +87,17 @@ impl Capture {
     /// end, and a device neither), where the file cannot be read, or anything in
     /// it is not as described; the error names file and line.
     pub fn open(path: &Path) -> Result<Self, CaptureError> {
+        Self::open_as(path, None)
+    }
+
+    /// [`Self::open`] of a stream that is known to be `vendor`'s: nothing is guessed.
+    ///
+    /// # Errors
+    /// As [`Self::open`], and where the header is not that vendor's.
+    pub fn open_as(path: &Path, vendor: Option<Vendor>) -> Result<Self, CaptureError> {
         let name = path.display().to_string();
         let file = open_regular(path).map_err(|fault| CaptureError::new(&name, 0, fault))?;
-        Self::read(&name, BufReader::new(file))
+        Self::read(&name, BufReader::new(file), vendor)
     }
 
     /// A capture that is part of this crate.
@@ -90,7 +113,7 @@ impl Capture {
                 CaptureFault::NoSuchBuiltin(Self::builtin_names().collect()),
             )
         })?;
-        Self::read(name, Cursor::new(*bytes))
+        Self::read(name, Cursor::new(*bytes), None)
     }
 
     /// The names that [`Self::builtin`] knows.
@@ -104,27 +127,58 @@ impl Capture {
         &self.name
     }
 
+    /// Whose commands they are.
+    #[must_use]
+    pub const fn vendor(&self) -> Vendor {
+        self.vendor
+    }
+
     /// The commands, oldest first; never empty.
     #[must_use]
     pub fn commands(&self) -> &[CapturedCommand] {
         &self.commands
     }
 
-    fn read(name: &str, mut input: impl BufRead) -> Result<Self, CaptureError> {
+    fn read(
+        name: &str,
+        mut input: impl BufRead,
+        known: Option<Vendor>,
+    ) -> Result<Self, CaptureError> {
         let start = input
             .fill_buf()
             .map_err(|error| CaptureError::new(name, 0, CaptureFault::Io(error)))?;
         // RFC 1952, 2.3.1: ID1 and ID2. No text begins with them.
-        let commands = if start.starts_with(&[0x1f, 0x8b]) {
+        let (header, commands) = if start.starts_with(&[0x1f, 0x8b]) {
             let decoder: Box<dyn Read> = Box::new(MultiGzDecoder::new(input));
             parse::parse(name, BufReader::new(decoder), COMMANDS_MAX)
         } else {
             parse::parse(name, input, COMMANDS_MAX)
         }?;
+        let words = commands.iter().map(|command| command.words);
+        let vendor = match (header, known) {
+            (Header::Vtd, None | Some(Vendor::Vtd)) => Ok(Vendor::Vtd),
+            (Header::Other, Some(known @ (Vendor::SmmuV3 | Vendor::AmdVi))) => Ok(known),
+            (Header::Other, None) => guess_vendor(&words).ok_or(CaptureFault::VendorUnclear),
+            (_, Some(known)) => Err(CaptureFault::OtherVendor(known.name())),
+        };
+        let vendor = vendor.map_err(|fault| CaptureError::new(name, 1, fault))?;
         Ok(Self {
             name: name.into(),
+            vendor,
             commands: Arc::new(commands),
         })
+    }
+
+    /// A capture of these commands, one a microsecond.
+    #[cfg(test)]
+    pub(crate) fn of(vendor: Vendor, commands: impl IntoIterator<Item = [u64; 2]>) -> Self {
+        let commands = (0..).zip(commands);
+        let commands = commands.map(|(at_us, words)| CapturedCommand { at_us, words });
+        Self {
+            name: "test".into(),
+            vendor,
+            commands: Arc::new(commands.collect()),
+        }
     }
 
     pub(crate) fn shared_commands(&self) -> Arc<Vec<CapturedCommand>> {

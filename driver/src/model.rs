@@ -1,11 +1,7 @@
-//! A modelled instance: everything behind the requests, without hardware.
+//! A modelled host, without hardware: what the kernel does behind the uAPI, and the
+//! units that execute its commands, with exact caches over real page tables.
 
-mod backend;
-mod hardware;
-mod patience;
-mod ring;
-mod timing;
-
-pub use backend::ModelBackend;
-pub use ring::InvalidationRing;
-pub use timing::TimingProfile;
+pub mod config;
+pub mod iommufd;
+pub mod tables;
+pub mod unit;

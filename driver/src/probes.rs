@@ -11,11 +11,18 @@
 //! | `queue_submit`     | ticket   | instance | HWPT        | commands (u32)|             |
 //! | `queue_complete`   | ticket   | instance | HWPT        | commands (u32)| errno (i32) |
 //! | `guest_doorbell`   | doorbell | instance | descriptors | waits (u32)   |             |
-//! | `guest_fault`      | index    | instance | IQEI        |               |             |
+//! | `guest_fault`      | index    | instance | code        |               |             |
 //!
 //! `instance` is [`InstanceArg`]. Tickets count up from 1 per instance, requests
 //! and submissions separately; begin and end of one event carry the same one.
-//! `errno` is 0 or a positive Linux error number.
+//! `errno` is 0 or a positive Linux error number. `code` is
+//! [`QueueError::code`](crate::QueueError::code):
+//!
+//! | vendor | code                                                              |
+//! |--------|-------------------------------------------------------------------|
+//! | VT-d   | 0 to 6: IQEI of `IQERCD_REG` (IQE); 16: time-out (ITE); 17: invalid completion (ICE) |
+//! | SMMUv3 | 1 to 3: ERR of `SMMU_CMDQ_CONS`                                   |
+//! | AMD-Vi | 5 to 8: code of the event                                         |
 //!
 //! On x86-64 the site is the 5-byte nop that the kernel can turn into a call
 //! (about half the cost of a trap), on arm64 a nop. Elsewhere there is none.
@@ -29,7 +36,7 @@
 
 use hwptop_abi::InstanceArg;
 
-use crate::HwptId;
+use crate::ObjectId;
 
 /// One note of type 3 (`NT_STAPSDT`), laid out as systemtap's `sys/sdt.h` does:
 /// address of the site, of `.stapsdt.base` (to find how far prelink moved the
@@ -112,13 +119,19 @@ macro_rules! probe {
 
 /// A request of `entries` entries to `hwpt` starts.
 #[inline(never)]
-pub fn invalidate_begin(ticket: u64, instance: InstanceArg, hwpt: HwptId, entries: u32) {
+pub fn invalidate_begin(ticket: u64, instance: InstanceArg, hwpt: ObjectId, entries: u32) {
     probe!("invalidate_begin", ticket, instance.raw(), hwpt.0, entries);
 }
 
 /// The request ended; `handled` entries are done, `errno` is 0 or why no more.
 #[inline(never)]
-pub fn invalidate_end(ticket: u64, instance: InstanceArg, hwpt: HwptId, handled: u32, errno: i32) {
+pub fn invalidate_end(
+    ticket: u64,
+    instance: InstanceArg,
+    hwpt: ObjectId,
+    handled: u32,
+    errno: i32,
+) {
     probe!(
         "invalidate_end",
         ticket,
@@ -131,13 +144,19 @@ pub fn invalidate_end(ticket: u64, instance: InstanceArg, hwpt: HwptId, handled:
 
 /// A submission of `commands` commands (and a sync) on behalf of `hwpt` starts.
 #[inline(never)]
-pub fn queue_submit(ticket: u64, instance: InstanceArg, hwpt: HwptId, commands: u32) {
+pub fn queue_submit(ticket: u64, instance: InstanceArg, hwpt: ObjectId, commands: u32) {
     probe!("queue_submit", ticket, instance.raw(), hwpt.0, commands);
 }
 
 /// The submission's sync completed, or `errno` says why it did not.
 #[inline(never)]
-pub fn queue_complete(ticket: u64, instance: InstanceArg, hwpt: HwptId, commands: u32, errno: i32) {
+pub fn queue_complete(
+    ticket: u64,
+    instance: InstanceArg,
+    hwpt: ObjectId,
+    commands: u32,
+    errno: i32,
+) {
     probe!(
         "queue_complete",
         ticket,
@@ -161,7 +180,8 @@ pub fn guest_doorbell(doorbell: u64, instance: InstanceArg, descriptors: u32, wa
     );
 }
 
-/// The guest's queue froze at descriptor `index`; `code` is IQEI.
+/// The guest's queue froze at command `index`; `code` is
+/// [`QueueError::code`](crate::QueueError::code).
 #[inline(never)]
 pub fn guest_fault(index: u64, instance: InstanceArg, code: u32) {
     probe!("guest_fault", index, instance.raw(), code);

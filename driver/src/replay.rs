@@ -1,10 +1,22 @@
-//! The guest's half: memory, a ring in it, and a stream of descriptors.
+//! The guest's half: memory, a ring in it, and a stream of commands.
 
+mod assigned;
+mod dialect;
+mod error;
 mod guest;
+mod host;
+mod iommu;
 mod machine;
 mod memory;
+mod shared;
 mod stream;
+mod vcpu_ring;
 
-pub use guest::{Guest, ReplayError, Step};
-pub use machine::{decorated_guest, modelled_guest};
+pub use assigned::AssignedGuest;
+pub(crate) use dialect::guess_vendor;
+pub use error::ReplayError;
+pub use guest::{Guest, Step};
+pub use iommu::VirtualIommu;
+pub use machine::{ModelledBackend, decorated_guest, guest_on, modelled_guest, shared_guest};
+pub use shared::SharedGuest;
 pub use stream::Stream;

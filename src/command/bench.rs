@@ -1,6 +1,7 @@
 use std::{
     io::{self, IsTerminal as _, Write as _},
     path::PathBuf,
+    sync::atomic::Ordering,
     time::{Instant, SystemTime, UNIX_EPOCH},
 };
 
@@ -8,14 +9,16 @@ use hwptop_bench::{
     run_file::{BatchPoint, Draft, Environment, RunFile, SCHEMA},
     suite::{
         AgentCost, BATCHES, ProbeCost, SUITES, Sweep, Variant, agent_cost as run_agent_cost,
-        batching as run_batching, probe_cost as run_probe_cost,
+        batching as run_batching, front_end as run_front_end, policies as run_policies,
+        probe_cost as run_probe_cost,
     },
 };
-use hwptop_driver::TimingProfile;
+use hwptop_driver::{TimingProfile, Vendor};
 
+use super::captures::open_captures;
 use super::signals::stop_flag;
 use crate::{
-    cli::{AgentCostArgs, BatchingArgs, Format, ProbeCostArgs},
+    cli::{AgentCostArgs, BatchingArgs, Format, FrontEndArgs, PoliciesArgs, ProbeCostArgs},
     failure::Failure,
     output::remark,
     target::Target,
@@ -32,9 +35,9 @@ pub(crate) fn list_suites() -> Result<(), Failure> {
 }
 
 pub(crate) fn batching(args: &BatchingArgs) -> Result<(), Failure> {
-    let Target::Model { instances } = args.target else {
+    let Target::Model { vendor, instances } = args.target else {
         return Err(Failure::input(anyhow::anyhow!(
-            "--target {}: the suite drives its target itself; take model[:vtd][,instances=N]",
+            "--target {}: the suite drives its target itself; take model[:vtd|smmuv3|amdvi][,instances=N]",
             args.target
         )));
     };
@@ -42,7 +45,9 @@ pub(crate) fn batching(args: &BatchingArgs) -> Result<(), Failure> {
     let draft = draft.map_err(Failure::input)?;
     let stop = stop_flag()?;
     let started = SystemTime::now();
+    let vendor = vendor.unwrap_or(Vendor::Vtd);
     let sweep = Sweep {
+        vendor,
         instances: instances.get(),
         time: args.time,
     };
@@ -61,7 +66,7 @@ pub(crate) fn batching(args: &BatchingArgs) -> Result<(), Failure> {
         suite: "batching".to_owned(),
         target: args.target.to_string(),
         modelled: true,
-        timing_profile: Some(TimingProfile::default().describe()),
+        timing_profile: Some(TimingProfile::of(vendor).describe(vendor)),
         started_unix_s: started
             .duration_since(UNIX_EPOCH)
             .unwrap_or_default()
@@ -89,6 +94,59 @@ pub(crate) fn batching(args: &BatchingArgs) -> Result<(), Failure> {
     Err(Failure::Interrupted(anyhow::anyhow!(
         "stopped; {measured} of {all} points are measured"
     )))
+}
+
+pub(crate) fn policies(args: &PoliciesArgs) -> Result<(), Failure> {
+    let captures = open_captures(&args.capture)?;
+    let stop = stop_flag()?;
+    let progress = Progress::start();
+    let mut all = 0;
+    let points = run_policies(
+        &captures,
+        args.time,
+        &stop,
+        |stream, vcpus, delivery, point| {
+            all = point.1;
+            progress.show(&format!(
+                "point {} of {all}: {stream}, {vcpus} vCPUs, {delivery}",
+                point.0 + 1
+            ));
+        },
+    )
+    .map_err(|error| {
+        if error.is_the_machines() {
+            Failure::cannot(error)
+        } else {
+            Failure::input(error)
+        }
+    })?;
+    progress.clear();
+    print::policies(&mut io::stdout().lock(), &points, args.format)?;
+    if points.len() == all {
+        return Ok(());
+    }
+    Err(Failure::Interrupted(anyhow::anyhow!(
+        "stopped; {} of {all} points are measured",
+        points.len()
+    )))
+}
+
+pub(crate) fn front_end(args: &FrontEndArgs) -> Result<(), Failure> {
+    let captures = open_captures(&args.capture)?;
+    let stop = stop_flag()?;
+    let progress = Progress::start();
+    let points = run_front_end(&captures, args.rounds, &stop, |round| {
+        progress.show(&format!("round {} of {}", round + 1, args.rounds));
+    })
+    .map_err(Failure::input)?;
+    progress.clear();
+    print::front_end(&mut io::stdout().lock(), &points, args.format)?;
+    if stop.load(Ordering::Relaxed) {
+        return Err(Failure::Interrupted(anyhow::anyhow!(
+            "stopped; the figures are of fewer rounds"
+        )));
+    }
+    Ok(())
 }
 
 pub(crate) fn probe_cost(args: &ProbeCostArgs) -> Result<(), Failure> {

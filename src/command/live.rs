@@ -10,13 +10,10 @@ use hwptop_agent::{
     snapshot::{AttachedProbe, DriverCounts, MeasuredBy, Snapshot},
 };
 use hwptop_bench::fleet::{Fleet, FleetConfig, Pace};
-use hwptop_driver::{Capture, Counts};
+use hwptop_driver::Counts;
 
-use crate::{
-    cli::{ReplayArgs, TopArgs},
-    failure::Failure,
-    target::Target,
-};
+use super::captures::captures;
+use crate::{cli::TopArgs, failure::Failure, target::Target};
 
 /// What is looked at while it runs: the target and the measurement of it.
 pub(super) struct Live {
@@ -34,7 +31,7 @@ impl Live {
     /// nothing it does goes unseen.
     pub(super) fn start(args: &TopArgs) -> Result<Self, Failure> {
         match args.target {
-            Target::Model { instances } => Self::model(args, instances),
+            Target::Model { vendor, instances } => Self::model(args, vendor, instances),
             Target::Pid(pid) => Self::process(args, pid),
         }
     }
@@ -60,6 +57,7 @@ impl Live {
         let origin = Origin {
             target: args.target.to_string(),
             measured_by: MeasuredBy::Ebpf,
+            policy: None,
             timing_profile: None,
             probes: ebpf.probes().to_vec(),
             slow_threshold: args.slow,
@@ -74,13 +72,17 @@ impl Live {
         })
     }
 
-    fn model(args: &TopArgs, count: NonZeroU16) -> Result<Self, Failure> {
-        let mut captures = captures(&args.replay)?;
+    fn model(args: &TopArgs, vendor: Option<Vendor>, count: NonZeroU16) -> Result<Self, Failure> {
+        let mut captures = captures(&args.replay.capture, vendor)?;
         if args.replay.capture.is_empty() {
             captures.truncate(usize::from(count.get()));
         }
-        let instances: Vec<InstanceArg> = (0..count.get())
-            .map(|number| InstanceArg::new(number, Vendor::Vtd, true))
+        let policy = args.replay.policy.unwrap_or_default();
+        let instances: Vec<InstanceArg> = captures
+            .iter()
+            .cycle()
+            .zip(0..count.get())
+            .map(|(capture, number)| InstanceArg::new(number, capture.vendor(), true))
             .collect();
         let measurement = Measurement::of_this_process(&instances, args.slow);
         let started = Instant::now();
@@ -88,6 +90,7 @@ impl Live {
             captures,
             instances: count.get(),
             passes: args.replay.passes,
+            policy,
             pace: args.replay.speed.unwrap_or(Pace::Captured(1.0)),
             recorder: measurement.recorder,
         })
@@ -101,6 +104,7 @@ impl Live {
         let origin = Origin {
             target: args.target.to_string(),
             measured_by: measurement.by,
+            policy: Some(policy.name()),
             timing_profile: Some(fleet.timing_profile()),
             probes: measurement.probes,
             slow_threshold: args.slow,
@@ -221,28 +225,6 @@ impl Measurement {
             }
         }
     }
-}
-
-fn captures(args: &ReplayArgs) -> Result<Vec<Capture>, Failure> {
-    if args.capture.is_empty() {
-        return Capture::builtin_names()
-            .map(|name| Capture::builtin(name).map_err(Failure::input))
-            .collect();
-    }
-    args.capture
-        .iter()
-        .map(|path| {
-            // A file of that name goes before a built-in capture; a bare name that is
-            // neither is told the names there are.
-            match path.to_str() {
-                Some(name) if !path.exists() && !name.contains(['/', '.']) => {
-                    Capture::builtin(name)
-                }
-                _ => Capture::open(path),
-            }
-            .map_err(Failure::input)
-        })
-        .collect()
 }
 
 fn driver_counts(counts: &Counts) -> DriverCounts {

@@ -29,6 +29,7 @@ fn percentiles_from_ebpf_agree_with_in_process_timing() {
     let fleet = Fleet::start(&FleetConfig {
         captures: vec![Capture::builtin("vtd-first-stage-nvme-strict").expect("built in")],
         instances: 1,
+        policy: hwptop_driver::Policy::default(),
         passes: Some(3),
         pace: Pace::Max,
         recorder: Some(recorder.clone()),

@@ -5,9 +5,9 @@ use std::{thread, time::Duration};
 
 use hwptop_abi::{InstanceArg, MAX_INSTANCES, STARTS_PER_INSTANCE, Stage, Vendor};
 use hwptop_agent::{Ebpf, InstanceTotals, Source as _, TargetProcess, Totals};
-use hwptop_driver::{HwptId, probes};
+use hwptop_driver::{ObjectId, probes};
 
-const HWPT: HwptId = HwptId(7);
+const HWPT: ObjectId = ObjectId(7);
 
 fn attach(slow: Duration) -> Ebpf {
     let process = TargetProcess::current().expect("this test embeds the driver");

@@ -38,6 +38,7 @@ fn silent() -> Snapshot {
         since_start: Duration::from_secs(1),
         target: "nothing".to_owned(),
         measured_by: MeasuredBy::Ebpf,
+        policy: None,
         timing_profile: None,
         probes: Vec::new(),
         events: EventCounts::default(),

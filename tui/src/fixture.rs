@@ -85,6 +85,7 @@ pub(crate) fn snapshot() -> Snapshot {
         since_start: Duration::from_millis(12_345),
         target: "model:vtd,instances=2".to_owned(),
         measured_by: MeasuredBy::Ebpf,
+        policy: None,
         timing_profile: Some(PROFILE.to_owned()),
         probes: [
             "invalidate_begin",

@@ -67,7 +67,13 @@ fn line(text: &mut String, what: std::fmt::Arguments) {
 }
 
 fn about(text: &mut String, snapshot: &Snapshot) {
-    line(text, format_args!("hwptop, target {}", snapshot.target));
+    let policy = snapshot
+        .policy
+        .map_or_else(String::new, |policy| format!(", policy {policy}"));
+    line(
+        text,
+        format_args!("hwptop, target {}{policy}", snapshot.target),
+    );
     if snapshot.is_modelled() {
         let modelled = figure::modelled(snapshot.timing_profile.as_deref());
         line(text, format_args!("* {modelled}"));
@@ -142,6 +148,7 @@ fn counts(text: &mut String, snapshot: &Snapshot) {
         let types: Vec<String> = driver
             .descriptors
             .iter()
+            .filter(|(_, count)| *count > 0)
             .map(|(name, count)| format!("{name} = {count}"))
             .collect();
         if !types.is_empty() {

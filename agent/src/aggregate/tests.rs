@@ -7,6 +7,7 @@ fn aggregator(start: Instant) -> Aggregator {
         target: "model:vtd,instances=1".to_owned(),
         measured_by: MeasuredBy::Ebpf,
         timing_profile: None,
+        policy: None,
         probes: Vec::new(),
         slow_threshold: Duration::from_millis(1),
         instances: Vec::new(),

@@ -21,6 +21,8 @@ pub struct Document {
     target: String,
     modelled: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
+    policy: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     timing_profile: Option<String>,
     measured_by: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -129,6 +131,7 @@ impl Snapshot {
             since_start_ns: nanos(self.since_start),
             target: self.target.clone(),
             modelled: self.is_modelled(),
+            policy: self.policy,
             timing_profile: self.timing_profile.clone(),
             measured_by: self.measured_by.name(),
             ebpf_missing,

@@ -8,6 +8,7 @@ fn config(name: &str, instances: u16) -> FleetConfig {
         captures: vec![Capture::builtin(name).expect("a built-in capture")],
         instances,
         passes: Some(1),
+        policy: Policy::default(),
         pace: Pace::Max,
         recorder: None,
     }
@@ -36,10 +37,7 @@ fn in_process_counts_equal_the_drivers_own() {
         let counts = fleet.counts(number).expect("the instance is there");
         assert_eq!(counts.waits, 17_617);
         assert_eq!(instance.guest.waits, counts.waits);
-        assert_eq!(
-            instance.guest.descriptors,
-            counts.descriptors.iter().sum::<u64>()
-        );
+        assert_eq!(instance.guest.descriptors, counts.consumed());
         assert_eq!(instance.stage(Stage::Request).0.seen, counts.requests);
         assert_eq!(instance.stage(Stage::Request).0.items, counts.entries);
         assert_eq!(instance.stage(Stage::Submission).0.seen, counts.submissions);
@@ -109,12 +107,12 @@ fn a_guest_that_panicked_has_ended_and_is_told() {
     let fleet = Fleet {
         guests: vec![Running {
             capture: "x.csv".to_owned(),
-            counters: Arc::default(),
+            counters: Arc::new(Counters::new(Vendor::Vtd)),
             ending: Arc::default(),
             thread: Some(thread),
         }],
         stop: Arc::default(),
-        profile: TimingProfile::default(),
+        vendors: BTreeSet::new(),
     };
     assert!(fleet.ended_at().is_some());
     let told = fleet.failure(0).expect("a panic is a failure");

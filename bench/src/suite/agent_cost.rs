@@ -13,7 +13,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use hwptop_driver::Capture;
+use hwptop_driver::{Capture, Policy};
 
 use crate::fleet::{Fleet, FleetConfig, FleetError, Pace};
 
@@ -92,6 +92,7 @@ pub fn agent_cost(
     let fleet = Fleet::start(&FleetConfig {
         captures: vec![Capture::builtin("vtd-first-stage-nvme-buffered-lazy")?],
         instances,
+        policy: Policy::default(),
         passes: Some(1),
         pace: Pace::Max,
         recorder: None,

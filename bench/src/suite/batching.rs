@@ -10,7 +10,7 @@ use hwptop_agent::{
     InstanceTotals, Recorder, Source as _, SourceError, ThreadCounters, instance_name, nanos,
 };
 use hwptop_driver::{
-    Backend, Command, DomainId, Guest, Pasid, ReplayError, Stream, TimingProfile, decorated_guest,
+    Backend, DomainId, Guest, Pasid, ReplayError, Stream, TimingProfile, decorated_guest,
 };
 
 use crate::{
@@ -31,6 +31,8 @@ const DOORBELLS_PER_LOOK: u32 = 16;
 /// How to sweep.
 #[derive(Clone, Copy, Debug)]
 pub struct Sweep {
+    /// Whose instances.
+    pub vendor: Vendor,
     /// How many modelled instances, measured one after the other.
     pub instances: u16,
     /// How long each point is measured; a fifth of it is warm-up before.
@@ -75,7 +77,7 @@ pub fn batching(
 ) -> Result<Vec<BatchPoint>, BatchingError> {
     let mut points = Vec::new();
     for number in 0..sweep.instances {
-        let arg = InstanceArg::new(number, Vendor::Vtd, true);
+        let arg = InstanceArg::new(number, sweep.vendor, true);
         let instance = instance_name(arg);
         let failed = |batch, source| BatchingError::Guest {
             instance: instance.clone(),
@@ -85,9 +87,9 @@ pub fn batching(
         // Nothing is slow enough to be kept one by one.
         let recorder = Recorder::new(&[arg], Duration::MAX);
         let guest = decorated_guest(
-            &Stream::synthetic([TARGET]),
+            &Stream::synthetic(sweep.vendor, [TARGET]),
             number,
-            &TimingProfile::default(),
+            &TimingProfile::of(sweep.vendor),
             |queue| Timed::new(queue, Some(recorder.clone()), 0),
             |backend| Timed::new(backend, Some(recorder.clone()), 0),
         )
@@ -179,11 +181,11 @@ impl<B: Backend> Bench<B> {
         time: Duration,
         stop: &AtomicBool,
     ) -> Result<Duration, ReplayError> {
-        let (did, pasid) = TARGET;
         let mut descriptors: Vec<[u64; 2]> = (0..u64::from(batch))
-            .map(|page| Command::pasid_iotlb_pages(did, pasid, page << 12, 0, true).words())
+            .map(|page| self.guest.stream().unmap_page(page << 12))
             .collect();
-        descriptors.push(Command::wait(self.guest.status_address(), DONE).words());
+        let stream = self.guest.stream();
+        descriptors.push(stream.sync(self.guest.status_address(), DONE));
         let start = Instant::now();
         loop {
             for _ in 0..DOORBELLS_PER_LOOK {
@@ -210,6 +212,7 @@ mod tests {
     #[test]
     fn a_sweep_measures_every_batch_as_one_request_per_wait() {
         let sweep = Sweep {
+            vendor: Vendor::Vtd,
             instances: 2,
             time: Duration::from_millis(10),
         };
@@ -234,6 +237,7 @@ mod tests {
     #[test]
     fn a_stopped_sweep_keeps_whole_points_only() {
         let sweep = Sweep {
+            vendor: Vendor::Vtd,
             instances: 1,
             time: Duration::from_mins(1),
         };

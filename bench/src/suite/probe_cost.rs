@@ -10,7 +10,7 @@ use std::{
 
 use hwptop_abi::{InstanceArg, Vendor};
 use hwptop_agent::{Ebpf, EbpfError, EmptyProbes, StaticProbeError, TargetProcess};
-use hwptop_driver::{HwptId, probes};
+use hwptop_driver::{ObjectId, probes};
 
 use super::bpftrace::Bpftrace;
 
@@ -301,8 +301,8 @@ impl Bench {
         let start = Instant::now();
         for _ in 0..pairs {
             self.ticket += 1;
-            probes::invalidate_begin(self.ticket, instance, HwptId(1), 1);
-            probes::invalidate_end(self.ticket, instance, HwptId(1), 1, 0);
+            probes::invalidate_begin(self.ticket, instance, ObjectId(1), 1);
+            probes::invalidate_end(self.ticket, instance, ObjectId(1), 1, 0);
         }
         start.elapsed().as_nanos() as f64 / pairs as f64
     }

@@ -30,15 +30,26 @@ pub enum CaptureFault {
     #[error("no builtin capture has this name; there are: {}", .0.join(", "))]
     NoSuchBuiltin(Vec<&'static str>),
     /// There is no command in it.
-    #[error("holds no command; a capture is a header line t_us,lo,hi and one command a line")]
-    Empty,
-    /// The header is that of another vendor's stream.
     #[error(
-        "header {0:?} is that of an SMMUv3 or AMD-Vi stream; this version replays VT-d streams (t_us,lo,hi)"
+        "holds no command; a capture is a header line (t_us,lo,hi or t_us,cmd0,cmd1) and one \
+         command a line"
     )]
-    OtherVendor(String),
+    Empty,
+    /// As many commands are valid under one vendor's specification as under the
+    /// other's.
+    #[error(
+        "header t_us,cmd0,cmd1 is that of an SMMUv3 or AMD-Vi stream, but the commands are as valid for \
+         the one as for the other; name the vendor (--target model:smmuv3 or model:amdvi)"
+    )]
+    VendorUnclear,
+    /// The header is not that of the vendor whose stream this should be.
+    #[error(
+        "the header is not that of a {0} stream (t_us,lo,hi for vtd, t_us,cmd0,cmd1 for smmuv3 and amdvi); \
+         leave the vendor out of the target"
+    )]
+    OtherVendor(&'static str),
     /// The header is none of a capture.
-    #[error("header {0:?} is not t_us,lo,hi")]
+    #[error("header {0:?} is neither t_us,lo,hi (VT-d) nor t_us,cmd0,cmd1 (SMMUv3, AMD-Vi)")]
     Header(String),
     /// More bytes than a line can have.
     #[error("line is longer than {max} bytes")]
@@ -50,13 +61,13 @@ pub enum CaptureFault {
     #[error("line is not UTF-8 text")]
     NotText,
     /// A column is not there.
-    #[error("column {column}: missing; a line is t_us,lo,hi")]
+    #[error("column {column}: missing; a line is a time and two words")]
     MissingColumn {
         /// Its name.
         column: &'static str,
     },
     /// More columns than there should be.
-    #[error("has a fourth column {0:?}; a line is t_us,lo,hi")]
+    #[error("has a fourth column {0:?}; a line is a time and two words")]
     ExtraColumn(String),
     /// The time is no number.
     #[error("column t_us: {0:?} is not a decimal number of microseconds")]

@@ -8,6 +8,24 @@ const HEADER: &str = "t_us,lo,hi";
 const BYTE_ORDER_MARK: char = '\u{feff}';
 const HEADER_OTHER_VENDOR: &str = "t_us,cmd0,cmd1";
 
+/// What the header says of the vendor.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Header {
+    /// The words are called as the VT-d specification does.
+    Vtd,
+    /// SMMUv3 or AMD-Vi.
+    Other,
+}
+
+impl Header {
+    const fn columns(self) -> [&'static str; 2] {
+        match self {
+            Self::Vtd => ["lo", "hi"],
+            Self::Other => ["cmd0", "cmd1"],
+        }
+    }
+}
+
 /// Bytes of a line without its end. A command has at most 54.
 const LINE_MAX: usize = 256;
 
@@ -22,8 +40,9 @@ pub(super) fn parse(
     name: &str,
     mut input: impl BufRead,
     commands_max: usize,
-) -> Result<Vec<CapturedCommand>, CaptureError> {
+) -> Result<(Header, Vec<CapturedCommand>), CaptureError> {
     let mut commands: Vec<CapturedCommand> = Vec::new();
+    let mut header = Header::Vtd;
     let mut bytes = Vec::with_capacity(LINE_MAX);
     for line in 1.. {
         let at_line = |fault| CaptureError::new(name, line, fault);
@@ -32,14 +51,14 @@ pub(super) fn parse(
         }
         let text = std::str::from_utf8(&bytes).map_err(|_| at_line(CaptureFault::NotText))?;
         if line == 1 {
-            let header = text.strip_prefix(BYTE_ORDER_MARK).unwrap_or(text);
-            check_header(header).map_err(at_line)?;
+            let text = text.strip_prefix(BYTE_ORDER_MARK).unwrap_or(text);
+            header = parse_header(text).map_err(at_line)?;
             continue;
         }
         if commands.len() == commands_max {
             return Err(at_line(CaptureFault::TooMany { max: commands_max }));
         }
-        let command = parse_line(text).map_err(at_line)?;
+        let command = parse_line(header, text).map_err(at_line)?;
         if let Some(last) = commands.last()
             && command.at_us < last.at_us
         {
@@ -55,7 +74,7 @@ pub(super) fn parse(
         return Err(CaptureError::new(name, 0, CaptureFault::Empty));
     }
     commands.shrink_to_fit();
-    Ok(commands)
+    Ok((header, commands))
 }
 
 /// Reads a line without its end into `bytes`; false at the end of the input.
@@ -79,19 +98,20 @@ fn read_line(input: &mut impl BufRead, bytes: &mut Vec<u8>) -> Result<bool, Capt
     Ok(read > 0)
 }
 
-fn check_header(text: &str) -> Result<(), CaptureFault> {
+fn parse_header(text: &str) -> Result<Header, CaptureFault> {
     match text {
-        HEADER => Ok(()),
-        HEADER_OTHER_VENDOR => Err(CaptureFault::OtherVendor(text.to_owned())),
+        HEADER => Ok(Header::Vtd),
+        HEADER_OTHER_VENDOR => Ok(Header::Other),
         _ => Err(CaptureFault::Header(text.to_owned())),
     }
 }
 
-fn parse_line(text: &str) -> Result<CapturedCommand, CaptureFault> {
+fn parse_line(header: Header, text: &str) -> Result<CapturedCommand, CaptureFault> {
     let mut columns = text.split(',');
     let mut next = |column| columns.next().ok_or(CaptureFault::MissingColumn { column });
     let time = next("t_us")?;
-    let words = [word("lo", next("lo")?)?, word("hi", next("hi")?)?];
+    let [low, high] = header.columns();
+    let words = [word(low, next(low)?)?, word(high, next(high)?)?];
     if let Some(extra) = columns.next() {
         return Err(CaptureFault::ExtraColumn(extra.to_owned()));
     }

@@ -1,167 +1,85 @@
-use std::io;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use hwptop_abi::InstanceArg;
-use vm_memory::mmap::FromRangesError;
-use vm_memory::{Bytes, GuestAddress, GuestMemoryError, GuestMemoryMmap};
+use vm_memory::{Bytes, GuestMemoryError, GuestMemoryMmap};
 
-use super::memory::Layout;
+use super::dialect::{self, Meaning, Status};
+use super::error::ReplayError;
+use super::iommu::VirtualIommu;
+use super::memory::{Layout, QUEUE_BYTES};
 use super::stream::Stream;
-use crate::{
-    Backend, Counters, Descriptor, DomainId, Fault, FrontEnd, HwptId, IqError, Pasid, Width, decode,
-};
+use crate::{Backend, Counters};
 
-/// The most entries that the descriptors of one step ask for, give or take one
-/// descriptor.
+/// The most entries that the commands of one step ask for, give or take one command.
 const ENTRIES_PER_STEP: usize = 1 << 16;
-
-/// Why a guest could not be set up, or could not go on. Its message is complete:
-/// there is no source behind it.
-#[derive(Debug, thiserror::Error)]
-pub enum ReplayError {
-    /// The guest's queue stands still.
-    #[error("guest queue frozen: {fault}{}", at_command(*.command))]
-    Frozen {
-        /// What froze it.
-        fault: Fault,
-        /// The command of the stream at fault, from 0, where it is known: line
-        /// `command` + 2 of its capture.
-        command: Option<usize>,
-    },
-    /// A wait descriptor was consumed, but its status was not written.
-    #[error(
-        "status word {addr:#x} holds {found:#x} and not {expected:#x} after its wait descriptor was consumed"
-    )]
-    NotCompleted {
-        /// Guest-physical address of the status word.
-        addr: u64,
-        /// The status data of the wait descriptor.
-        expected: u32,
-        /// What is there.
-        found: u32,
-    },
-    /// There is nothing left to do.
-    #[error("the stream is at its end; rewind it")]
-    AtEnd,
-    /// More descriptors than the ring takes.
-    #[error("{got} descriptors in one doorbell, but the ring takes {max}; split them")]
-    TooManyDescriptors {
-        /// How many there are.
-        got: usize,
-        /// How many fit.
-        max: usize,
-    },
-    /// Too many pages for status words.
-    #[error("the stream's wait descriptors name more than {max} pages; split the capture")]
-    TooManyStatusPages {
-        /// The most there may be.
-        max: usize,
-    },
-    /// Too many pairs.
-    #[error("the stream addresses more than {max} (domain, PASID) pairs; split it")]
-    TooManyTargets {
-        /// The most there may be.
-        max: usize,
-    },
-    /// Guest memory could not be mapped.
-    #[error(
-        "mapping guest memory failed: {0}; free memory or raise the limit of mappings (vm.max_map_count)"
-    )]
-    Map(FromRangesError),
-    /// Guest memory could not be accessed.
-    #[error("access by the guest failed: {0}")]
-    Memory(GuestMemoryError),
-    /// No thread for the modelled hardware.
-    #[error("starting the modelled hardware's thread failed: {0}; raise the limit of threads")]
-    Spawn(io::Error),
-}
-
-// By hand: with thiserror's `#[from]` a chain of sources would say the reason a
-// second time.
-impl From<GuestMemoryError> for ReplayError {
-    fn from(error: GuestMemoryError) -> Self {
-        Self::Memory(error)
-    }
-}
-
-fn at_command(command: Option<usize>) -> String {
-    command.map_or_else(String::new, |command| {
-        format!(" (line {} of the capture)", command + 2)
-    })
-}
 
 /// One doorbell of a stream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Step {
     /// When its last command was captured, since the first command.
     pub at: Duration,
-    /// Descriptors in it.
+    /// Commands in it.
     pub descriptors: u32,
     /// Whether the stream is at its end now.
     pub last: bool,
 }
 
-/// A guest that uses its invalidation queue as Linux' `qi_submit_sync` does:
-/// writes descriptors up to a wait, writes the tail register, looks for the
-/// wait's status.
+/// A guest that uses its queue as Linux does (`qi_submit_sync`,
+/// `arm_smmu_cmdq_issue_cmdlist`, `iommu_queue_command_sync`): writes commands up to a
+/// sync, writes the tail register, looks for what the sync writes.
 #[derive(Debug)]
 pub struct Guest<B> {
-    front_end: FrontEnd<B>,
+    iommu: VirtualIommu<B>,
     memory: GuestMemoryMmap,
     layout: Layout,
     stream: Stream,
     /// Next command of the stream.
     position: usize,
-    /// Next free descriptor of the ring.
+    /// Where the next command goes: its place in the ring, modulo twice the ring's
+    /// size.
     tail: u32,
-}
-
-/// A wait descriptor's status word.
-#[derive(Clone, Copy, Debug)]
-struct Status {
-    addr: GuestAddress,
-    data: u32,
-}
-
-impl Status {
-    /// The status word that a descriptor writes, if it is a wait that does.
-    fn of(descriptor: Descriptor) -> Option<Self> {
-        match descriptor {
-            Descriptor::Wait {
-                status: Some((addr, data)),
-                ..
-            } => Some(Self {
-                addr: GuestAddress(addr),
-                data,
-            }),
-            _ => None,
-        }
-    }
 }
 
 impl<B: Backend> Guest<B> {
     /// A guest with a queue of its own in memory of its own, whose front end
-    /// counts in `counters`. Its targets have no HWPTs yet: see [`Self::attach`].
+    /// counts in `counters`. Its targets have no objects yet: see
+    /// [`Self::iommu_mut`]. On VT-d it uses 256-bit descriptors, as Linux does in
+    /// scalable mode.
     ///
     /// # Errors
     /// Where memory cannot be mapped.
     pub fn new(
         stream: Stream,
-        width: Width,
         instance: InstanceArg,
         backend: B,
         counters: Arc<Counters>,
     ) -> Result<Self, ReplayError> {
-        let layout = Layout::new(stream.status_pages(), width);
+        let width = dialect::width(stream.vendor());
+        Self::with_queue(stream, (width, QUEUE_BYTES), instance, backend, counters)
+    }
+
+    /// [`Self::new`] with a queue of `bytes` bytes of commands of `width` bytes.
+    ///
+    /// # Errors
+    /// Where memory cannot be mapped.
+    pub(super) fn with_queue(
+        stream: Stream,
+        (width, bytes): (u32, u64),
+        instance: InstanceArg,
+        backend: B,
+        counters: Arc<Counters>,
+    ) -> Result<Self, ReplayError> {
+        let layout = Layout::new(stream.status_pages(), width, bytes);
         let memory = layout
             .map(stream.status_pages())
             .map_err(ReplayError::Map)?;
-        let mut front_end = FrontEnd::new(instance, memory.clone(), backend, counters);
-        front_end.write_iqa(layout.iqa());
+        let mut iommu =
+            VirtualIommu::new(stream.vendor(), instance, memory.clone(), backend, counters);
+        iommu.set_up(&layout);
         Ok(Self {
-            front_end,
+            iommu,
             memory,
             layout,
             stream,
@@ -170,42 +88,37 @@ impl<B: Backend> Guest<B> {
         })
     }
 
-    /// Makes `hwpt` the target of the stream's (`did`, `pasid`).
-    pub fn attach(&mut self, did: DomainId, pasid: Pasid, hwpt: HwptId) {
-        self.front_end.attach(did, pasid, hwpt);
-    }
-
     /// The stream it follows.
     #[must_use]
     pub fn stream(&self) -> &Stream {
         &self.stream
     }
 
-    /// The virtual unit's registers.
+    /// The guest's virtual IOMMU.
     #[must_use]
-    pub fn front_end(&self) -> &FrontEnd<B> {
-        &self.front_end
+    pub const fn iommu(&self) -> &VirtualIommu<B> {
+        &self.iommu
     }
 
-    /// The virtual unit's registers, to write them.
-    pub fn front_end_mut(&mut self) -> &mut FrontEnd<B> {
-        &mut self.front_end
+    /// The guest's virtual IOMMU, to attach objects to it or choose a policy.
+    pub const fn iommu_mut(&mut self) -> &mut VirtualIommu<B> {
+        &mut self.iommu
     }
 
     /// The instance's counters; readable from any thread.
     #[must_use]
     pub fn counters(&self) -> Arc<Counters> {
-        self.front_end.counters()
+        self.iommu.counters()
     }
 
-    /// The most descriptors that one doorbell can have.
+    /// The most commands that one doorbell can have.
     #[must_use]
     pub const fn capacity(&self) -> u32 {
         self.layout.entries() - 1
     }
 
-    /// A status word for wait descriptors that are not from a stream:
-    /// guest-physical, 4-byte aligned; a page is mapped from here.
+    /// A status word for syncs that are not from a stream: guest-physical, aligned to
+    /// a page, which is mapped.
     #[must_use]
     pub const fn status_address(&self) -> u64 {
         self.layout.spare_status()
@@ -217,7 +130,7 @@ impl<B: Backend> Guest<B> {
     }
 
     /// Does the next doorbell of the stream: every command up to and including
-    /// the next wait, or fewer where there are more than the ring takes or
+    /// the next sync, or fewer where there are more than the ring takes or
     /// where they ask for more than 65,536 entries. A step's work is therefore
     /// bounded, whatever the stream: who wants to stop looks between steps.
     ///
@@ -230,6 +143,7 @@ impl<B: Backend> Guest<B> {
         let mut at = Duration::ZERO;
         let mut status = None;
         let mut entries = 0;
+        let policy = self.iommu.policy();
         while let Some(&command) = self.stream.commands().get(self.position)
             && self.position - start < self.capacity() as usize
             && entries < ENTRIES_PER_STEP
@@ -237,15 +151,13 @@ impl<B: Backend> Guest<B> {
             self.write(command.words)?;
             self.position += 1;
             at = command.at();
-            let Ok(descriptor) = low_half(command.words) else {
-                continue;
-            };
-            if matches!(descriptor, Descriptor::Wait { .. }) {
-                status = Status::of(descriptor);
+            let meaning = dialect::read(self.stream.vendor(), command.words);
+            if let Meaning::Sync(written) = meaning {
+                status = written;
                 self.reset(status)?;
                 break;
             }
-            entries += self.stream.reach(descriptor);
+            entries += self.stream.reach(meaning, policy);
         }
         if self.position == start {
             return Err(ReplayError::AtEnd);
@@ -259,28 +171,65 @@ impl<B: Backend> Guest<B> {
         })
     }
 
-    /// Submits `descriptors` (low 128 bits each) with one doorbell. If the last
-    /// of them is a wait with a status write, checks that it completed.
+    /// Writes as much of the rest of the stream as the ring takes, without a
+    /// doorbell. Returns the tails behind each sync, and behind the last command,
+    /// for [`Self::ring_up_to`]; none at the end of the stream.
     ///
     /// # Errors
-    /// [`ReplayError::TooManyDescriptors`] above [`Self::capacity`], nothing being
+    /// [`ReplayError::Frozen`] when the queue is frozen.
+    pub fn queue_ahead(&mut self) -> Result<Vec<u32>, ReplayError> {
+        self.check_frozen(None)?;
+        let start = self.position;
+        let mut tails = Vec::new();
+        while let Some(&command) = self.stream.commands().get(self.position)
+            && self.position - start < self.capacity() as usize
+        {
+            self.write(command.words)?;
+            self.position += 1;
+            let meaning = dialect::read(self.stream.vendor(), command.words);
+            if matches!(meaning, Meaning::Sync(_)) {
+                tails.push(self.tail);
+            }
+        }
+        if self.position > start && tails.last() != Some(&self.tail) {
+            tails.push(self.tail);
+        }
+        Ok(tails)
+    }
+
+    /// Writes the tail register, as [`Self::queue_ahead`] says. Whether syncs
+    /// completed is not looked at.
+    ///
+    /// # Errors
+    /// [`ReplayError::Frozen`] when the queue froze, or already was.
+    pub fn ring_up_to(&mut self, tail: u32) -> Result<(), ReplayError> {
+        self.iommu.ring_doorbell(tail, self.layout.entries());
+        self.check_frozen(None)
+    }
+
+    /// Submits `commands` (low 128 bits each) with one doorbell. If the last of them is
+    /// a sync that writes to memory, checks that it completed.
+    ///
+    /// # Errors
+    /// [`ReplayError::TooManyCommands`] above [`Self::capacity`], nothing being
     /// submitted; [`ReplayError::Frozen`] when the queue froze, or already was.
-    pub fn submit(&mut self, descriptors: &[[u64; 2]]) -> Result<(), ReplayError> {
+    pub fn submit(&mut self, commands: &[[u64; 2]]) -> Result<(), ReplayError> {
         self.check_frozen(None)?;
         let max = self.capacity() as usize;
-        if descriptors.len() > max {
-            return Err(ReplayError::TooManyDescriptors {
-                got: descriptors.len(),
+        if commands.len() > max {
+            return Err(ReplayError::TooManyCommands {
+                got: commands.len(),
                 max,
             });
         }
-        for &words in descriptors {
+        for &words in commands {
             self.write(words)?;
         }
-        let last = descriptors.last().copied();
-        let status = last
-            .and_then(|words| low_half(words).ok())
-            .and_then(Status::of);
+        let last = commands.last().copied();
+        let status = last.and_then(|words| match dialect::read(self.stream.vendor(), words) {
+            Meaning::Sync(status) => status,
+            _ => None,
+        });
         self.reset(status)?;
         self.ring(None)?;
         self.check(status)
@@ -290,66 +239,77 @@ impl<B: Backend> Guest<B> {
         let mut bytes = [0; 32];
         bytes[..8].copy_from_slice(&words[0].to_le_bytes());
         bytes[8..16].copy_from_slice(&words[1].to_le_bytes());
-        let len = self.front_end.width().bytes() as usize;
+        let (len, entries) = (self.layout.width() as usize, self.layout.entries());
         self.memory
-            .write_slice(&bytes[..len], self.layout.address_of(self.tail))?;
-        self.tail = (self.tail + 1) % self.layout.entries();
+            .write_slice(&bytes[..len], self.layout.address_of(self.tail % entries))?;
+        self.tail = (self.tail + 1) % (2 * entries);
         Ok(())
     }
 
     /// Writes the tail register. `first` is the command of the stream that the
     /// head stands at.
     fn ring(&mut self, first: Option<usize>) -> Result<(), ReplayError> {
-        let head = self.front_end.iqh();
-        self.front_end.write_iqt(self.layout.offset_of(self.tail));
+        let head = self.iommu.head(self.layout.entries());
+        self.iommu.ring_doorbell(self.tail, self.layout.entries());
         self.check_frozen(first.map(|first| (first, head)))
     }
 
-    fn check_frozen(&self, begin: Option<(usize, u64)>) -> Result<(), ReplayError> {
-        let Some(fault) = self.front_end.fault() else {
+    fn check_frozen(&self, begin: Option<(usize, u32)>) -> Result<(), ReplayError> {
+        let Some(fault) = self.iommu.fault() else {
             return Ok(());
         };
-        let command = begin.and_then(|(first, head)| {
+        let command = begin.map(|(first, head)| {
             let entries = self.layout.entries();
-            let head = u32::try_from(head).ok()? / self.front_end.width().bytes();
-            Some(first + ((fault.index + entries - head) % entries) as usize)
+            first + ((fault.index + entries - head) % entries) as usize
         });
         Err(ReplayError::Frozen { fault, command })
     }
 
-    /// Makes the status word differ from what the wait will write. A word that
-    /// has no memory is left to the front end, whose business it is.
+    /// Makes the status word differ from what the sync will write. A word that has
+    /// no memory is left to the front end, whose business it is.
     fn reset(&self, status: Option<Status>) -> Result<(), ReplayError> {
-        let Some(Status { addr, data }) = status else {
+        let Some(status) = status else {
             return Ok(());
         };
-        match self.memory.store((!data).to_le(), addr, Ordering::Relaxed) {
+        let result = if status.is_wide {
+            let other = (!status.data).to_le();
+            self.memory.store(other, status.addr, Ordering::Relaxed)
+        } else {
+            #[expect(clippy::cast_possible_truncation, reason = "the word has 32 bits")]
+            let other = (!status.data as u32).to_le();
+            self.memory.store(other, status.addr, Ordering::Relaxed)
+        };
+        match result {
             Err(GuestMemoryError::InvalidGuestAddress(_)) => Ok(()),
             result => Ok(result?),
         }
     }
 
     fn check(&self, status: Option<Status>) -> Result<(), ReplayError> {
-        let Some(Status { addr, data }) = status else {
+        let Some(Status {
+            addr,
+            data: expected,
+            is_wide,
+        }) = status
+        else {
             return Ok(());
         };
-        let found = u32::from_le(self.memory.load(addr, Ordering::Acquire)?);
-        if found == data {
+        let found = if is_wide {
+            u64::from_le(self.memory.load(addr, Ordering::Acquire)?)
+        } else {
+            u64::from(u32::from_le(self.memory.load(addr, Ordering::Acquire)?))
+        };
+        if found == expected {
             Ok(())
         } else {
             let addr = addr.0;
             Err(ReplayError::NotCompleted {
                 addr,
-                expected: data,
+                expected,
                 found,
             })
         }
     }
-}
-
-/// A descriptor whose upper 128 bits are 0.
-fn low_half([lo, hi]: [u64; 2]) -> Result<Descriptor, IqError> {
-    decode([lo, hi, 0, 0])
 }
 
 #[cfg(test)]

@@ -18,6 +18,14 @@ pub(crate) const fn descriptor_type(lo: u64) -> u64 {
 pub(crate) const GRANULARITY_SHIFT: u32 = 4;
 pub(crate) const GRANULARITY_MASK: u64 = 3;
 
+/// DID, in bits 31:16 of every type that has one.
+pub(crate) const DID_SHIFT: u32 = 16;
+
+/// Widths of the fields that several types have.
+pub(crate) const DID_MASK: u64 = 0xffff;
+pub(crate) const SID_MASK: u64 = 0xffff;
+pub(crate) const PASID_MASK: u64 = 0xf_ffff;
+
 /// Address field shared by the IOTLB descriptors: second word.
 ///
 /// | bits  | field                                              |
@@ -31,6 +39,7 @@ pub(crate) mod address {
     pub(crate) const IH_SHIFT: u32 = 6;
     pub(crate) const IH: u64 = 1 << IH_SHIFT;
     pub(crate) const RSVD: u64 = 0xf80;
+    pub(crate) const ADDR_MASK: u64 = !0xfff;
 
     /// The first address of the 2^`order` pages that `addr` lies in.
     pub(crate) const fn align_down(addr: u64, order: u8) -> u64 {
@@ -56,7 +65,10 @@ pub(crate) mod cc_inv {
     pub(crate) const G_GLOBAL: u64 = 1;
     pub(crate) const G_DOMAIN: u64 = 2;
     pub(crate) const G_DEVICE: u64 = 3;
-    pub(crate) const RSVD_LO: u64 = 0xfffc_0000_0000_f1c0;
+    pub(crate) const SID_SHIFT: u32 = 32;
+    pub(crate) const FM_SHIFT: u32 = 48;
+    pub(crate) const FM_MASK: u64 = 3;
+    pub(crate) const RSVD: [u64; 2] = [0xfffc_0000_0000_f1c0, u64::MAX];
 }
 
 /// 6.5.2.2 PASID-cache Invalidate Descriptor (`pc_inv_dsc`), type 7.
@@ -71,7 +83,8 @@ pub(crate) mod pc_inv {
     pub(crate) const G_DOMAIN: u64 = 0;
     pub(crate) const G_PASID: u64 = 1;
     pub(crate) const G_GLOBAL: u64 = 3;
-    pub(crate) const RSVD_LO: u64 = 0xfff0_0000_0000_f1c0;
+    pub(crate) const PASID_SHIFT: u32 = 32;
+    pub(crate) const RSVD: [u64; 2] = [0xfff0_0000_0000_f1c0, u64::MAX];
 }
 
 /// 6.5.2.3 IOTLB Invalidate Descriptor (`iotlb_inv_dsc`), type 2.
@@ -88,7 +101,9 @@ pub(crate) mod iotlb {
     pub(crate) const G_GLOBAL: u64 = 1;
     pub(crate) const G_DOMAIN: u64 = 2;
     pub(crate) const G_PAGE: u64 = 3;
-    pub(crate) const RSVD_LO: u64 = 0xffff_ffff_0000_f100;
+    pub(crate) const DW: u64 = 1 << 6;
+    pub(crate) const DR: u64 = 1 << 7;
+    pub(crate) const RSVD: [u64; 2] = [0xffff_ffff_0000_f100, super::address::RSVD];
 }
 
 /// 6.5.2.4 PASID-based IOTLB Invalidate Descriptor (`p_iotlb_inv_dsc`), type 6.
@@ -103,20 +118,75 @@ pub(crate) mod p_iotlb {
     pub(crate) const TYPE: u64 = 6;
     pub(crate) const G_PASID: u64 = 2;
     pub(crate) const G_PAGE: u64 = 3;
-    pub(crate) const DID_SHIFT: u32 = 16;
     pub(crate) const PASID_SHIFT: u32 = 32;
-    pub(crate) const RSVD_LO: u64 = 0xfff0_0000_0000_f1c0;
+    pub(crate) const RSVD: [u64; 2] = [0xfff0_0000_0000_f1c0, super::address::RSVD];
 }
 
-/// 6.5.2.5 Device-TLB Invalidate Descriptor (`dev_tlb_inv_dsc`), type 3, and
-/// 6.5.2.6 PASID-based Device-TLB Invalidate Descriptor
-/// (`p_dev_tlb_inv_dsc`), type 8.
+/// 6.5.2.5 Device-TLB Invalidate Descriptor (`dev_tlb_inv_dsc`), type 3.
 ///
-/// Absorbed without a look at their fields: the specification moved some of
-/// them between revisions (MIP, PFSID), so no bit is checked either.
+/// | bits  | field                                                     |
+/// |-------|-----------------------------------------------------------|
+/// | 15:12 | PFSID 3:0 (reserved where `ECAP_REG.DIT` does not exist)  |
+/// | 20:16 | MIP: max invalidations pending                            |
+/// | 47:32 | SID                                                       |
+/// | 63:52 | PFSID 15:4                                                |
+/// | second word 0 | S: size, see [`device_address`]                   |
+/// | second word 63:12 | ADDR                                          |
+///
+/// The request has no PASID, and reaches what the device has cached with and without one.
 pub(crate) mod dev_tlb_inv {
     pub(crate) const TYPE: u64 = 3;
-    pub(crate) const PASID_TYPE: u64 = 8;
+    pub(crate) const MIP_SHIFT: u32 = 16;
+    pub(crate) const SID_SHIFT: u32 = 32;
+    pub(crate) const S: u64 = 1;
+    pub(crate) const RSVD: [u64; 2] = [0x000f_0000_ffe0_01f0, 0xffe];
+}
+
+/// 6.5.2.6 PASID-based Device-TLB Invalidate Descriptor (`p_dev_tlb_inv_dsc`),
+/// type 8.
+///
+/// | bits  | field                                                             |
+/// |-------|-------------------------------------------------------------------|
+/// | 8:4   | MIP: max invalidations pending                                    |
+/// | 15:12 | PFSID 3:0                                                         |
+/// | 31:16 | SID                                                               |
+/// | 51:32 | PASID                                                             |
+/// | 63:52 | PFSID 15:4                                                        |
+/// | second word 0 | G: every PASID of the device (not in every revision)      |
+/// | second word 11 | S: size, see [`device_address`]                          |
+/// | second word 63:12 | ADDR                                                  |
+pub(crate) mod p_dev_tlb_inv {
+    pub(crate) const TYPE: u64 = 8;
+    pub(crate) const MIP_SHIFT: u32 = 4;
+    pub(crate) const SID_SHIFT: u32 = 16;
+    pub(crate) const PASID_SHIFT: u32 = 32;
+    pub(crate) const G: u64 = 1;
+    pub(crate) const S: u64 = 1 << 11;
+    pub(crate) const RSVD: [u64; 2] = [0, 0x7fe];
+}
+
+/// What both device-TLB descriptors have alike. Without S the range is one page;
+/// with it, the lowest 0 of ADDR says how large the range is: bit 12 two pages, bit
+/// 13 four, and so on.
+pub(crate) mod device_address {
+    pub(crate) const MIP_MASK: u64 = 0x1f;
+    pub(crate) const ADDR_MASK: u64 = !0xfff;
+
+    /// ADDR of the 2^`order` pages around `addr`, without S; as for Linux
+    /// (`qi_desc_dev_iotlb`) 2^52 pages are all bits but 63.
+    pub(crate) const fn block(addr: u64, order: u8) -> u64 {
+        match order {
+            0 => addr & ADDR_MASK,
+            1..52 => addr & u64::MAX << (12 + order) | ((1 << (11 + order)) - 1) & ADDR_MASK,
+            _ => u64::MAX >> 1 & ADDR_MASK,
+        }
+    }
+
+    /// PFSID, in bits 63:52 (15:4) and 15:12 (3:0) of the first word.
+    #[expect(clippy::cast_possible_truncation, reason = "16 bits are left")]
+    pub(crate) const fn pfsid(lo: u64) -> u16 {
+        (lo >> 48 & 0xfff0 | lo >> 12 & 0xf) as u16
+    }
 }
 
 /// 6.5.2.7 Interrupt Entry Cache Invalidate Descriptor (`iec_inv_dsc`), type 4.
@@ -124,11 +194,15 @@ pub(crate) mod dev_tlb_inv {
 /// | bits  | field                             |
 /// |-------|-----------------------------------|
 /// | 4     | G: 0 global, 1 index-selective    |
-/// | 31:27 | IM: index mask                    |
+/// | 31:27 | IM: 2^IM entries                  |
 /// | 47:32 | IIDX: interrupt index             |
 pub(crate) mod iec_inv {
     pub(crate) const TYPE: u64 = 4;
-    pub(crate) const RSVD_LO: u64 = 0xffff_0000_07ff_f1e0;
+    pub(crate) const G_INDEX: u64 = 1 << 4;
+    pub(crate) const IM_SHIFT: u32 = 27;
+    pub(crate) const IM_MASK: u64 = 0x1f;
+    pub(crate) const IIDX_SHIFT: u32 = 32;
+    pub(crate) const RSVD: [u64; 2] = [0xffff_0000_07ff_f1e0, u64::MAX];
 }
 
 /// 6.5.2.8 Invalidation Wait Descriptor (`inv_wait_dsc`), type 5.
@@ -146,9 +220,9 @@ pub(crate) mod inv_wait {
     pub(crate) const IF: u64 = 1 << 4;
     pub(crate) const SW: u64 = 1 << 5;
     pub(crate) const FN: u64 = 1 << 6;
+    pub(crate) const PD: u64 = 1 << 7;
     pub(crate) const DATA_SHIFT: u32 = 32;
-    pub(crate) const RSVD_LO: u64 = 0xffff_f100;
-    pub(crate) const RSVD_HI: u64 = 3;
+    pub(crate) const RSVD: [u64; 2] = [0xffff_f100, 3];
 }
 
 /// 11.4.9.3 Invalidation Queue Address Register (`IQA_REG`).
@@ -175,4 +249,20 @@ pub(crate) mod iqt {
 pub(crate) mod fsts {
     /// Invalidation Queue Error, written 1 to clear.
     pub(crate) const IQE: u32 = 1 << 4;
+    /// Invalidation Completion Error, written 1 to clear.
+    pub(crate) const ICE: u32 = 1 << 5;
+    /// Invalidation Time-out Error, written 1 to clear.
+    pub(crate) const ITE: u32 = 1 << 6;
+}
+
+/// 11.4.9.9 Invalidation Queue Error Record Register (`IQERCD_REG`).
+///
+/// | bits  | field                                  |
+/// |-------|----------------------------------------|
+/// | 3:0   | IQEI                                   |
+/// | 47:32 | ITESID: the device that timed out      |
+/// | 63:48 | ICESID: the device that answered wrong |
+pub(crate) mod iqercd {
+    pub(crate) const ITESID_SHIFT: u32 = 32;
+    pub(crate) const ICESID_SHIFT: u32 = 48;
 }

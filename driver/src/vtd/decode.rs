@@ -1,146 +1,14 @@
+use super::descriptor::{
+    ContextCache, Descriptor, DescriptorType, DevicePages, DeviceTlb, Granularity, Iec, PasidCache,
+    PasidDeviceTlb,
+};
 use super::fault::IqError;
 use crate::spec::vtd::{
-    GRANULARITY_MASK, GRANULARITY_SHIFT, address, cc_inv, descriptor_type, dev_tlb_inv, iec_inv,
-    inv_wait, iotlb, p_iotlb, pc_inv,
+    DID_MASK, DID_SHIFT, GRANULARITY_MASK, GRANULARITY_SHIFT, PASID_MASK, SID_MASK, address,
+    cc_inv, descriptor_type, dev_tlb_inv, device_address, iec_inv, inv_wait, iotlb, p_dev_tlb_inv,
+    p_iotlb, pc_inv,
 };
-use crate::{DomainId, Pasid, VtdS1Invalidate};
-
-/// The types of invalidation descriptors (VT-d 6.5.2), in the order of
-/// [`DescriptorType::ALL`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum DescriptorType {
-    /// `cc_inv_dsc`, type 1.
-    ContextCache,
-    /// `iotlb_inv_dsc`, type 2.
-    Iotlb,
-    /// `dev_tlb_inv_dsc`, type 3.
-    DeviceTlb,
-    /// `iec_inv_dsc`, type 4.
-    Iec,
-    /// `inv_wait_dsc`, type 5.
-    Wait,
-    /// `p_iotlb_inv_dsc`, type 6.
-    PasidIotlb,
-    /// `pc_inv_dsc`, type 7.
-    PasidCache,
-    /// `p_dev_tlb_inv_dsc`, type 8.
-    PasidDeviceTlb,
-}
-
-impl DescriptorType {
-    /// Every type, by number.
-    pub const ALL: [Self; 8] = [
-        Self::ContextCache,
-        Self::Iotlb,
-        Self::DeviceTlb,
-        Self::Iec,
-        Self::Wait,
-        Self::PasidIotlb,
-        Self::PasidCache,
-        Self::PasidDeviceTlb,
-    ];
-
-    /// The name used in counts.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::ContextCache => "context-cache",
-            Self::Iotlb => "iotlb",
-            Self::DeviceTlb => "device-tlb",
-            Self::Iec => "iec",
-            Self::Wait => "wait",
-            Self::PasidIotlb => "pasid-iotlb",
-            Self::PasidCache => "pasid-cache",
-            Self::PasidDeviceTlb => "pasid-device-tlb",
-        }
-    }
-
-    /// Whether there is nothing to pass on: context and PASID entries are
-    /// shadowed by the VMM, and the kernel invalidates device TLBs together with
-    /// the nested domain.
-    pub(super) const fn ends_at_the_vmm(self) -> bool {
-        !matches!(self, Self::Iotlb | Self::PasidIotlb | Self::Wait)
-    }
-}
-
-/// How much of an IOTLB a descriptor invalidates.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Granularity {
-    /// Everything of the target.
-    Whole,
-    /// 2^`order` pages of 4 KiB around `addr`.
-    Pages {
-        /// As in the descriptor: bits 11:0 are 0, but bits below the range may
-        /// be set.
-        addr: u64,
-        /// AM, 0 to 63.
-        order: u8,
-        /// IH: only leaf entries changed.
-        leaf: bool,
-    },
-}
-
-impl Granularity {
-    /// The entry that invalidates the same in a nested HWPT.
-    #[must_use]
-    pub const fn entry(self) -> VtdS1Invalidate {
-        match self {
-            // 2^52 pages are the whole space; their size in bytes would not fit
-            // the arithmetic of the kernel's cache_tag_flush_range.
-            Self::Whole | Self::Pages { order: 52.., .. } => VtdS1Invalidate::WHOLE,
-            Self::Pages { addr, order, leaf } => VtdS1Invalidate {
-                addr: address::align_down(addr, order),
-                npages: 1 << order,
-                flags: if leaf { VtdS1Invalidate::LEAF } else { 0 },
-            },
-        }
-    }
-}
-
-/// A decoded invalidation descriptor, with the fields that are used.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Descriptor {
-    /// Context cache: the VMM's business, it shadows context entries.
-    ContextCache,
-    /// IOTLB, every domain.
-    IotlbGlobal,
-    /// IOTLB, one domain.
-    Iotlb(DomainId, Granularity),
-    /// Device TLB: follows the nested domain in the kernel.
-    DeviceTlb,
-    /// Interrupt entry cache.
-    Iec,
-    /// Wait.
-    Wait {
-        /// Where to write which status, if SW is set.
-        status: Option<(u64, u32)>,
-        /// IF: raise the completion interrupt.
-        interrupt: bool,
-    },
-    /// PASID-based IOTLB.
-    PasidIotlb(DomainId, Pasid, Granularity),
-    /// PASID cache: the VMM's business, it shadows PASID entries.
-    PasidCache,
-    /// PASID-based device TLB: follows the nested domain in the kernel.
-    PasidDeviceTlb,
-}
-
-impl Descriptor {
-    /// Its type.
-    #[must_use]
-    pub const fn kind(&self) -> DescriptorType {
-        match self {
-            Self::ContextCache => DescriptorType::ContextCache,
-            Self::IotlbGlobal | Self::Iotlb(..) => DescriptorType::Iotlb,
-            Self::DeviceTlb => DescriptorType::DeviceTlb,
-            Self::Iec => DescriptorType::Iec,
-            Self::Wait { .. } => DescriptorType::Wait,
-            Self::PasidIotlb(..) => DescriptorType::PasidIotlb,
-            Self::PasidCache => DescriptorType::PasidCache,
-            Self::PasidDeviceTlb => DescriptorType::PasidDeviceTlb,
-        }
-    }
-}
+use crate::{DeviceId, DomainId, Pasid};
 
 /// Decodes one descriptor (VT-d 6.5.2). A 128-bit descriptor has zeros in
 /// `words[2]` and `words[3]`.
@@ -150,80 +18,164 @@ impl Descriptor {
 /// [`IqError::ReservedField`] where a bit is set, or a granularity used, that
 /// every revision of the specification reserves.
 pub const fn decode(words: [u64; 4]) -> Result<Descriptor, IqError> {
-    let [lo, hi, upper_lo, upper_hi] = words;
-    let granularity = lo >> GRANULARITY_SHIFT & GRANULARITY_MASK;
-    // Which bits are reserved, and what the rest says where none of them is set.
-    let (rsvd_lo, rsvd_hi, descriptor) = match descriptor_type(lo) {
-        cc_inv::TYPE => (
-            cc_inv::RSVD_LO,
-            u64::MAX,
-            match granularity {
-                cc_inv::G_GLOBAL | cc_inv::G_DOMAIN | cc_inv::G_DEVICE => {
-                    Some(Descriptor::ContextCache)
-                }
-                _ => None,
-            },
-        ),
-        iotlb::TYPE => (
-            iotlb::RSVD_LO,
-            address::RSVD,
-            decode_iotlb(lo, hi, granularity),
-        ),
-        dev_tlb_inv::TYPE => (0, 0, Some(Descriptor::DeviceTlb)),
-        iec_inv::TYPE => (iec_inv::RSVD_LO, u64::MAX, Some(Descriptor::Iec)),
-        inv_wait::TYPE => (
-            inv_wait::RSVD_LO,
-            inv_wait::RSVD_HI,
-            Some(decode_wait(lo, hi)),
-        ),
-        p_iotlb::TYPE => (
-            p_iotlb::RSVD_LO,
-            address::RSVD,
-            decode_pasid_iotlb(lo, hi, granularity),
-        ),
-        pc_inv::TYPE => (
-            pc_inv::RSVD_LO,
-            u64::MAX,
-            match granularity {
-                pc_inv::G_DOMAIN | pc_inv::G_PASID | pc_inv::G_GLOBAL => {
-                    Some(Descriptor::PasidCache)
-                }
-                _ => None,
-            },
-        ),
-        dev_tlb_inv::PASID_TYPE => (0, 0, Some(Descriptor::PasidDeviceTlb)),
-        _ => return Err(IqError::InvalidType),
-    };
-    let reserved = lo & rsvd_lo | hi & rsvd_hi | upper_lo | upper_hi;
-    match descriptor {
-        Some(descriptor) if reserved == 0 => Ok(descriptor),
-        _ => Err(IqError::ReservedField),
+    match Checked::new(words) {
+        Ok(checked) => Ok(checked.decode()),
+        Err(error) => Err(error),
     }
 }
 
-const fn decode_iotlb(lo: u64, hi: u64, granularity: u64) -> Option<Descriptor> {
-    match granularity {
-        iotlb::G_GLOBAL => Some(Descriptor::IotlbGlobal),
-        iotlb::G_DOMAIN => Some(Descriptor::Iotlb(domain(lo), Granularity::Whole)),
-        iotlb::G_PAGE => Some(Descriptor::Iotlb(domain(lo), pages(hi))),
-        _ => None,
+/// A descriptor that is valid, and was not taken apart yet: most of a queue needs
+/// no more than a field or two.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Checked {
+    pub(super) kind: DescriptorType,
+    lo: u64,
+    hi: u64,
+}
+
+impl Checked {
+    /// # Errors
+    /// As [`decode`].
+    #[inline]
+    pub(super) const fn new([lo, hi, upper_lo, upper_hi]: [u64; 4]) -> Result<Self, IqError> {
+        #[expect(clippy::cast_possible_truncation, reason = "a type has 7 bits")]
+        let number = descriptor_type(lo) as usize;
+        if number == 0 || number > FORMATS.len() {
+            return Err(IqError::InvalidType);
+        }
+        let format = &FORMATS[number - 1];
+        if lo & format.rsvd_lo | hi & format.rsvd_hi | upper_lo | upper_hi != 0
+            || format.granularities >> granularity(lo) & 1 == 0
+        {
+            return Err(IqError::ReservedField);
+        }
+        let kind = format.kind;
+        Ok(Self { kind, lo, hi })
+    }
+
+    /// Its fields.
+    #[inline(always)]
+    #[expect(
+        clippy::inline_always,
+        reason = "where the type is known, all but one of the cases fall away"
+    )]
+    pub(super) const fn decode(self) -> Descriptor {
+        let Self { kind, lo, hi } = self;
+        match kind {
+            DescriptorType::ContextCache => Descriptor::ContextCache(context_cache(lo)),
+            DescriptorType::Iotlb => iotlb(lo, hi),
+            DescriptorType::DeviceTlb => Descriptor::DeviceTlb(device_tlb(lo, hi)),
+            DescriptorType::Iec => Descriptor::Iec(iec(lo)),
+            DescriptorType::Wait => wait(lo, hi),
+            DescriptorType::PasidIotlb => pasid_iotlb(lo, hi),
+            DescriptorType::PasidCache => Descriptor::PasidCache(pasid_cache(lo)),
+            DescriptorType::PasidDeviceTlb => Descriptor::PasidDeviceTlb(pasid_device_tlb(lo, hi)),
+        }
     }
 }
 
-const fn decode_pasid_iotlb(lo: u64, hi: u64, granularity: u64) -> Option<Descriptor> {
-    let pasid = Pasid((lo >> p_iotlb::PASID_SHIFT) as u32 & Pasid::MAX.0);
-    match granularity {
-        p_iotlb::G_PASID => Some(Descriptor::PasidIotlb(
-            domain(lo),
-            pasid,
-            Granularity::Whole,
-        )),
-        p_iotlb::G_PAGE => Some(Descriptor::PasidIotlb(domain(lo), pasid, pages(hi))),
-        _ => None,
+/// What makes a descriptor of a type valid.
+struct Format {
+    kind: DescriptorType,
+    rsvd_lo: u64,
+    rsvd_hi: u64,
+    /// Bit n: bits 5:4 may be n.
+    granularities: u8,
+}
+
+impl Format {
+    /// Bits 5:4 are no granularity.
+    const fn new(kind: DescriptorType, [rsvd_lo, rsvd_hi]: [u64; 2]) -> Self {
+        Self {
+            kind,
+            rsvd_lo,
+            rsvd_hi,
+            granularities: 0b1111,
+        }
+    }
+
+    const fn with_granularities(self, list: &[u64]) -> Self {
+        let mut granularities = 0;
+        let mut at = 0;
+        while at < list.len() {
+            granularities |= 1 << list[at];
+            at += 1;
+        }
+        Self {
+            granularities,
+            ..self
+        }
     }
 }
 
-const fn decode_wait(lo: u64, hi: u64) -> Descriptor {
+/// By type number, from 1.
+static FORMATS: [Format; DescriptorType::ALL.len()] = {
+    use DescriptorType as Type;
+    [
+        Format::new(Type::ContextCache, cc_inv::RSVD).with_granularities(&[
+            cc_inv::G_GLOBAL,
+            cc_inv::G_DOMAIN,
+            cc_inv::G_DEVICE,
+        ]),
+        Format::new(Type::Iotlb, iotlb::RSVD).with_granularities(&[
+            iotlb::G_GLOBAL,
+            iotlb::G_DOMAIN,
+            iotlb::G_PAGE,
+        ]),
+        Format::new(Type::DeviceTlb, dev_tlb_inv::RSVD),
+        Format::new(Type::Iec, iec_inv::RSVD),
+        Format::new(Type::Wait, inv_wait::RSVD),
+        Format::new(Type::PasidIotlb, p_iotlb::RSVD)
+            .with_granularities(&[p_iotlb::G_PASID, p_iotlb::G_PAGE]),
+        Format::new(Type::PasidCache, pc_inv::RSVD).with_granularities(&[
+            pc_inv::G_DOMAIN,
+            pc_inv::G_PASID,
+            pc_inv::G_GLOBAL,
+        ]),
+        Format::new(Type::PasidDeviceTlb, p_dev_tlb_inv::RSVD),
+    ]
+};
+
+const fn context_cache(lo: u64) -> ContextCache {
+    match granularity(lo) {
+        cc_inv::G_DOMAIN => ContextCache::Domain(domain(lo)),
+        cc_inv::G_DEVICE => ContextCache::Device {
+            domain: domain(lo),
+            device: device(lo, cc_inv::SID_SHIFT),
+            function_mask: (lo >> cc_inv::FM_SHIFT & cc_inv::FM_MASK) as u8,
+        },
+        _ => ContextCache::Global,
+    }
+}
+
+const fn iotlb(lo: u64, hi: u64) -> Descriptor {
+    match granularity(lo) {
+        iotlb::G_DOMAIN => Descriptor::Iotlb(domain(lo), Granularity::Whole),
+        iotlb::G_PAGE => Descriptor::Iotlb(domain(lo), pages(hi)),
+        _ => Descriptor::IotlbGlobal,
+    }
+}
+
+const fn device_tlb(lo: u64, hi: u64) -> DeviceTlb {
+    DeviceTlb {
+        device: device(lo, dev_tlb_inv::SID_SHIFT),
+        physical_function: DeviceId(device_address::pfsid(lo) as u32),
+        max_pending: (lo >> dev_tlb_inv::MIP_SHIFT & device_address::MIP_MASK) as u8,
+        pages: device_pages(hi, dev_tlb_inv::S),
+    }
+}
+
+const fn iec(lo: u64) -> Iec {
+    if lo & iec_inv::G_INDEX == 0 {
+        return Iec::Global;
+    }
+    Iec::Indices {
+        index: (lo >> iec_inv::IIDX_SHIFT & 0xffff) as u16,
+        order: (lo >> iec_inv::IM_SHIFT & iec_inv::IM_MASK) as u8,
+    }
+}
+
+const fn wait(lo: u64, hi: u64) -> Descriptor {
     let status = if lo & inv_wait::SW == 0 {
         None
     } else {
@@ -232,19 +184,67 @@ const fn decode_wait(lo: u64, hi: u64) -> Descriptor {
     Descriptor::Wait {
         status,
         interrupt: lo & inv_wait::IF != 0,
+        fence: lo & inv_wait::FN != 0,
+        drain: lo & inv_wait::PD != 0,
     }
+}
+
+const fn pasid_iotlb(lo: u64, hi: u64) -> Descriptor {
+    let pages = match granularity(lo) {
+        p_iotlb::G_PAGE => pages(hi),
+        _ => Granularity::Whole,
+    };
+    Descriptor::PasidIotlb(domain(lo), pasid(lo, p_iotlb::PASID_SHIFT), pages)
+}
+
+const fn pasid_cache(lo: u64) -> PasidCache {
+    match granularity(lo) {
+        pc_inv::G_DOMAIN => PasidCache::Domain(domain(lo)),
+        pc_inv::G_PASID => PasidCache::Pasid(domain(lo), pasid(lo, pc_inv::PASID_SHIFT)),
+        _ => PasidCache::Global,
+    }
+}
+
+const fn pasid_device_tlb(lo: u64, hi: u64) -> PasidDeviceTlb {
+    PasidDeviceTlb {
+        device: device(lo, p_dev_tlb_inv::SID_SHIFT),
+        physical_function: DeviceId(device_address::pfsid(lo) as u32),
+        max_pending: (lo >> p_dev_tlb_inv::MIP_SHIFT & device_address::MIP_MASK) as u8,
+        pasid: pasid(lo, p_dev_tlb_inv::PASID_SHIFT),
+        every_pasid: hi & p_dev_tlb_inv::G != 0,
+        pages: device_pages(hi, p_dev_tlb_inv::S),
+    }
+}
+
+const fn granularity(lo: u64) -> u64 {
+    lo >> GRANULARITY_SHIFT & GRANULARITY_MASK
 }
 
 /// DID, bits 31:16 in every type that has one.
 const fn domain(lo: u64) -> DomainId {
-    DomainId((lo >> p_iotlb::DID_SHIFT & 0xffff) as u16)
+    DomainId((lo >> DID_SHIFT & DID_MASK) as u16)
+}
+
+const fn pasid(lo: u64, shift: u32) -> Pasid {
+    Pasid((lo >> shift & PASID_MASK) as u32)
+}
+
+const fn device(lo: u64, shift: u32) -> DeviceId {
+    DeviceId((lo >> shift & SID_MASK) as u32)
 }
 
 const fn pages(hi: u64) -> Granularity {
     Granularity::Pages {
-        addr: hi & !0xfff,
+        addr: hi & address::ADDR_MASK,
         order: (hi & address::AM_MASK) as u8,
         leaf: hi & address::IH != 0,
+    }
+}
+
+const fn device_pages(hi: u64, size: u64) -> DevicePages {
+    DevicePages {
+        addr: hi & device_address::ADDR_MASK,
+        size: hi & size != 0,
     }
 }
 

@@ -1,13 +1,12 @@
-use std::fmt;
-
-use crate::{HwptId, InvalidateError};
+use crate::spec::vtd::{fsts, iqercd};
+use crate::{DeviceId, QueueError};
 
 /// Why a queue stopped: the IQEI field of `IQERCD_REG` (VT-d 11.4.9.9), bits
 /// 3:0.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
 #[repr(u8)]
 pub enum IqError {
-    /// 0: the specification has no code for the reason; [`FaultReason`] has it.
+    /// 0: the specification has no code for the reason; [`crate::FaultReason`] has it.
     #[error("no further information (IQEI 0)")]
     NotAvailable = 0,
     /// 1: the tail register points outside of the queue.
@@ -37,54 +36,55 @@ impl IqError {
     }
 }
 
-/// What happened, in more detail than the register can tell the guest.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum FaultReason {
-    /// The guest's own doing: what [`IqError`] says.
-    Guest,
-    /// A wait descriptor names a status address outside of guest memory.
-    StatusAddress(u64),
-    /// The backend failed the request that the descriptor led to.
-    Request {
-        /// The request's target.
-        hwpt: HwptId,
-        /// What the backend said.
-        error: InvalidateError,
-    },
+/// Why a queue stopped: which of the queue's bits `FSTS_REG` has (VT-d 11.4.7.1).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
+pub enum InvalidationError {
+    /// Invalidation Queue Error.
+    #[error(transparent)]
+    Iqe(#[from] IqError),
+    /// Invalidation Time-out Error: a device did not answer the invalidation of its
+    /// TLB. The waits behind it were aborted.
+    #[error("invalidation time-out of {0} (ITE)")]
+    Ite(DeviceId),
+    /// Invalidation Completion Error: a device answered what was not asked. The
+    /// waits behind it were aborted.
+    #[error("invalid invalidation completion of {0} (ICE)")]
+    Ice(DeviceId),
 }
 
-/// A queue that stopped (`FSTS_REG.IQE`), until the guest clears it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Fault {
-    /// The code that the guest reads in `IQERCD_REG`.
-    pub error: IqError,
-    /// Position of the failing descriptor in the queue, in descriptors. Where
-    /// the tail is at fault, the position of the head.
-    pub index: u32,
-    /// The failing descriptor's words; none where none was fetched.
-    pub descriptor: Option<[u64; 4]>,
-    /// What lies behind it.
-    pub reason: FaultReason,
+impl InvalidationError {
+    /// IQEI for an Invalidation Queue Error, 16 for a time-out (ITE) and 17 for an
+    /// invalid completion (ICE): values that IQEI, a field of four bits, cannot have.
+    #[must_use]
+    pub const fn code(self) -> u8 {
+        match self {
+            Self::Iqe(error) => error.code(),
+            Self::Ite(_) => 16,
+            Self::Ice(_) => 17,
+        }
+    }
+
+    /// `FSTS_REG` as the guest reads it.
+    pub(super) const fn fsts(self) -> u32 {
+        match self {
+            Self::Iqe(_) => fsts::IQE,
+            Self::Ice(_) => fsts::ICE,
+            Self::Ite(_) => fsts::ITE,
+        }
+    }
+
+    /// `IQERCD_REG` as the guest reads it.
+    pub(super) const fn iqercd(self) -> u64 {
+        match self {
+            Self::Iqe(error) => error.code() as u64,
+            Self::Ite(device) => (device.0 as u64 & 0xffff) << iqercd::ITESID_SHIFT,
+            Self::Ice(device) => (device.0 as u64 & 0xffff) << iqercd::ICESID_SHIFT,
+        }
+    }
 }
 
-impl fmt::Display for Fault {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "descriptor {}", self.index)?;
-        if let Some([lo, hi, ..]) = self.descriptor {
-            write!(f, " (lo {lo:#018x}, hi {hi:#018x})")?;
-        }
-        match self.reason {
-            FaultReason::Guest => write!(f, ": {}", self.error),
-            FaultReason::StatusAddress(addr) => {
-                write!(
-                    f,
-                    ": status address {addr:#x} is outside of guest memory, {}",
-                    self.error
-                )
-            }
-            FaultReason::Request { hwpt, error } => {
-                write!(f, ": request to {hwpt}: {error}, {}", self.error)
-            }
-        }
+impl From<IqError> for QueueError {
+    fn from(error: IqError) -> Self {
+        Self::Vtd(InvalidationError::Iqe(error))
     }
 }

@@ -5,6 +5,12 @@ use std::io::{self, Write};
 use hwptop_agent::nanos;
 use serde_json::{Value, json};
 
+mod front_end;
+mod policies;
+
+pub(super) use front_end::front_end;
+pub(super) use policies::policies;
+
 use super::{AgentCost, BatchPoint, Format, ProbeCost, RunFile, Variant};
 
 const MIB: f64 = 1024.0 * 1024.0;

@@ -3,7 +3,9 @@ use std::io::Write;
 use super::*;
 use crate::double::RecordingBackend;
 use crate::{
-    Capture, Counts, DescriptorType, InvalidateError, TimingProfile, Vendor, modelled_guest,
+    Capture, Counts, DomainId, InvalidateError, ObjectId, Pasid, Policy, TimingProfile, Vendor,
+    modelled_guest,
+    vtd::{DescriptorType, Width},
 };
 
 mod bounds;
@@ -35,18 +37,16 @@ fn recorded(
     width: Width,
 ) -> (Guest<Arc<RecordingBackend>>, Arc<RecordingBackend>) {
     let backend = Arc::new(RecordingBackend::new());
-    let counters = Arc::new(Counters::new());
-    let mut guest = Guest::new(
+    let counters = Arc::new(Counters::new(Vendor::Vtd));
+    let mut guest = Guest::with_queue(
         stream.clone(),
-        width,
+        (width.bytes(), QUEUE_BYTES),
         INSTANCE,
         Arc::clone(&backend),
         counters,
     )
     .unwrap();
-    for (&(did, pasid), id) in stream.targets().iter().zip(1..) {
-        guest.attach(did, pasid, HwptId(id));
-    }
+    guest.iommu_mut().attach_numbered(stream);
     (guest, backend)
 }
 
@@ -56,10 +56,10 @@ fn the_first_stage_capture_replays_to_its_last_descriptor_on_the_model() {
     assert_eq!(stream.targets(), [(DomainId(4), Pasid::RID)]);
     let mut guest = modelled_guest(&stream, 0, &TimingProfile::INSTANT).unwrap();
     let counts = replay(&mut guest);
-    assert_eq!(counts.of(DescriptorType::PasidIotlb), 17_614);
-    assert_eq!(counts.of(DescriptorType::Iotlb), 1);
-    assert_eq!(counts.of(DescriptorType::ContextCache), 1);
-    assert_eq!(counts.of(DescriptorType::Wait), 17_617);
+    assert_eq!(counts.of(DescriptorType::PasidIotlb.name()), 17_614);
+    assert_eq!(counts.of(DescriptorType::Iotlb.name()), 1);
+    assert_eq!(counts.of(DescriptorType::ContextCache.name()), 1);
+    assert_eq!(counts.of(DescriptorType::Wait.name()), 17_617);
     assert_eq!(counts.waits, 17_617);
     assert_eq!(counts.doorbells, 17_617);
     assert_eq!(counts.requests, 17_615);
@@ -81,9 +81,9 @@ fn the_second_stage_capture_invalidates_one_hwpt_per_domain() {
     );
     let mut guest = modelled_guest(&stream, 0, &TimingProfile::INSTANT).unwrap();
     let counts = replay(&mut guest);
-    assert_eq!(counts.of(DescriptorType::Iotlb), 9_968);
-    assert_eq!(counts.of(DescriptorType::Wait), 9_970);
-    assert_eq!(counts.of(DescriptorType::ContextCache), 1);
+    assert_eq!(counts.of(DescriptorType::Iotlb.name()), 9_968);
+    assert_eq!(counts.of(DescriptorType::Wait.name()), 9_970);
+    assert_eq!(counts.of(DescriptorType::ContextCache.name()), 1);
     assert_eq!(counts.waits, 9_970);
     // The global invalidation reaches both HWPTs.
     assert_eq!((counts.requests, counts.entries), (9_969, 9_969));
@@ -162,16 +162,16 @@ fn the_queue_lies_where_no_status_word_of_the_stream_is() {
 
 #[test]
 fn a_batch_of_1024_invalidations_and_a_wait_is_one_doorbell_and_one_request() {
-    let stream = Stream::synthetic([(DomainId(7), Pasid(3))]);
+    let stream = Stream::synthetic(Vendor::Vtd, [(DomainId(7), Pasid(3))]);
     for width in [Width::Bits128, Width::Bits256] {
         let (mut guest, backend) = recorded(&stream, width);
         let mut batch: Vec<_> = (0..1024_u64)
             .map(|page| {
-                crate::Command::pasid_iotlb_pages(DomainId(7), Pasid(3), page << 12, 0, true)
+                crate::vtd::command::pasid_iotlb_pages(DomainId(7), Pasid(3), page << 12, 0, true)
                     .words()
             })
             .collect();
-        batch.push(crate::Command::wait(guest.status_address(), 2).words());
+        batch.push(crate::vtd::command::wait(guest.status_address(), 2).words());
         for _ in 0..5 {
             guest.submit(&batch).unwrap();
             let requests = backend.take();
@@ -182,7 +182,7 @@ fn a_batch_of_1024_invalidations_and_a_wait_is_one_doorbell_and_one_request() {
         let too_many = vec![[0x11, 0]; guest.capacity() as usize + 1];
         assert!(matches!(
             guest.submit(&too_many),
-            Err(ReplayError::TooManyDescriptors { .. })
+            Err(ReplayError::TooManyCommands { .. })
         ));
         assert!(matches!(guest.step(), Err(ReplayError::AtEnd)));
     }
@@ -197,7 +197,7 @@ fn a_guest_runs_on_a_thread_while_another_reads_its_counters() {
     )
     .unwrap();
     assert_eq!(
-        guest.front_end().instance(),
+        guest.iommu().instance(),
         InstanceArg::new(3, Vendor::Vtd, true)
     );
     let counters = guest.counters();

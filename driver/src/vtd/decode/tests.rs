@@ -3,6 +3,7 @@
 //! of this crate.
 
 use super::*;
+use crate::{Capture, VtdS1Invalidate};
 
 fn decode2(lo: u64, hi: u64) -> Result<Descriptor, IqError> {
     decode([lo, hi, 0, 0])
@@ -10,13 +11,18 @@ fn decode2(lo: u64, hi: u64) -> Result<Descriptor, IqError> {
 
 #[test]
 fn captured_descriptors_decode_to_what_linux_meant() {
-    assert_eq!(decode2(0x11, 0), Ok(Descriptor::ContextCache));
+    assert_eq!(
+        decode2(0x11, 0),
+        Ok(Descriptor::ContextCache(ContextCache::Global))
+    );
     assert_eq!(decode2(0xd2, 0), Ok(Descriptor::IotlbGlobal));
     assert_eq!(
         decode2(0x0000_0002_0000_0025, 0x1a5_cc04),
         Ok(Descriptor::Wait {
             status: Some((0x1a5_cc04, 2)),
-            interrupt: false
+            interrupt: false,
+            fence: false,
+            drain: false
         })
     );
     assert_eq!(
@@ -77,7 +83,9 @@ fn descriptors_of_the_specification_decode_field_by_field() {
         decode2(0x55, 0),
         Ok(Descriptor::Wait {
             status: None,
-            interrupt: true
+            interrupt: true,
+            fence: true,
+            drain: false
         })
     );
     // 6.5.2.8, IF = SW = FN = PD = 1.
@@ -85,9 +93,141 @@ fn descriptors_of_the_specification_decode_field_by_field() {
         decode2(0xdead_beef_0000_00f5, 0xfff0),
         Ok(Descriptor::Wait {
             status: Some((0xfff0, 0xdead_beef)),
-            interrupt: true
+            interrupt: true,
+            fence: true,
+            drain: true
         })
     );
+}
+
+/// Bits of every capture that this crate has, and how often each type is in it.
+#[test]
+fn captures_decode_without_an_error() {
+    for (name, expected) in [
+        ("vtd-first-stage-nvme-strict", [1, 1, 17_617, 17_614]),
+        ("vtd-second-stage-nvme-net-strict", [1, 9_968, 9_970, 0]),
+        ("vtd-first-stage-nvme-buffered-lazy", [1, 1, 95, 92]),
+    ] {
+        let capture = Capture::builtin(name).unwrap();
+        let kinds: Vec<_> = capture
+            .commands()
+            .iter()
+            .map(|command| decode2(command.words[0], command.words[1]).unwrap().kind())
+            .collect();
+        let counts = [
+            DescriptorType::ContextCache,
+            DescriptorType::Iotlb,
+            DescriptorType::Wait,
+            DescriptorType::PasidIotlb,
+        ]
+        .map(|kind| kinds.iter().filter(|&&known| known == kind).count());
+        assert_eq!(counts, expected, "{name}");
+        assert_eq!(counts.iter().sum::<usize>(), kinds.len(), "{name}");
+    }
+}
+
+#[test]
+fn context_cache_descriptors_decode_field_by_field() {
+    // 6.5.2.1, G = 10b, DID = 0xbeef.
+    assert_eq!(
+        decode2(0xbeef_0021, 0),
+        Ok(Descriptor::ContextCache(ContextCache::Domain(DomainId(
+            0xbeef
+        ))))
+    );
+    // G = 11b, DID = 0x1234, SID = 0xabcd, FM = 10b.
+    assert_eq!(
+        decode2(0x0002_abcd_1234_0031, 0),
+        Ok(Descriptor::ContextCache(ContextCache::Device {
+            domain: DomainId(0x1234),
+            device: DeviceId(0xabcd),
+            function_mask: 2
+        }))
+    );
+}
+
+#[test]
+fn pasid_cache_descriptors_decode_field_by_field() {
+    for (lo, expected) in [
+        // 6.5.2.2, G = 00b, DID = 0xbeef.
+        (0xbeef_0007, PasidCache::Domain(DomainId(0xbeef))),
+        // G = 01b, DID = 0x1234, PASID = 0xfedcb.
+        (
+            0x000f_edcb_1234_0017,
+            PasidCache::Pasid(DomainId(0x1234), Pasid(0xf_edcb)),
+        ),
+        // G = 11b.
+        (0x37, PasidCache::Global),
+    ] {
+        assert_eq!(decode2(lo, 0), Ok(Descriptor::PasidCache(expected)));
+    }
+}
+
+#[test]
+fn interrupt_entry_cache_descriptors_decode_field_by_field() {
+    assert_eq!(decode2(0x4, 0), Ok(Descriptor::Iec(Iec::Global)));
+    // 6.5.2.7, G = 1, IM = 21, IIDX = 0xabcd.
+    assert_eq!(
+        decode2(0x0000_abcd_a800_0014, 0),
+        Ok(Descriptor::Iec(Iec::Indices {
+            index: 0xabcd,
+            order: 21
+        }))
+    );
+}
+
+#[test]
+fn device_tlb_descriptors_decode_field_by_field() {
+    // 6.5.2.5, PFSID = 0x1a2b, MIP = 17, SID = 0xabcd, ADDR = 0x7fff0, S = 1.
+    assert_eq!(
+        decode2(0x1a20_abcd_0011_b003, 0x7fff_0001),
+        Ok(Descriptor::DeviceTlb(DeviceTlb {
+            device: DeviceId(0xabcd),
+            physical_function: DeviceId(0x1a2b),
+            max_pending: 17,
+            pages: DevicePages {
+                addr: 0x7fff_0000,
+                size: true
+            }
+        }))
+    );
+    // 6.5.2.6, MIP = 17, PFSID = 0x1a2b, SID = 0xabcd, PASID = 0xfedcb, S = 1, G = 1.
+    assert_eq!(
+        decode2(0x1a2f_edcb_abcd_b118, 0x7fff_0801),
+        Ok(Descriptor::PasidDeviceTlb(PasidDeviceTlb {
+            device: DeviceId(0xabcd),
+            physical_function: DeviceId(0x1a2b),
+            max_pending: 17,
+            pasid: Pasid(0xf_edcb),
+            every_pasid: true,
+            pages: DevicePages {
+                addr: 0x7fff_0000,
+                size: true
+            }
+        }))
+    );
+    // S and G are at different places: bit 0 of the second word is S in the one and G
+    // in the other, bit 11 is reserved in the one.
+    assert_eq!(decode2(0x3, 0x801), Err(IqError::ReservedField));
+    let Ok(Descriptor::PasidDeviceTlb(global)) = decode2(0x8, 0x1001) else {
+        panic!("not valid");
+    };
+    assert!(global.every_pasid && !global.pages.size);
+}
+
+#[test]
+fn the_lowest_zero_of_a_device_address_says_how_many_pages_there_are() {
+    let order = |addr, size| DevicePages { addr, size }.order();
+    assert_eq!(order(0x7000, false), 0);
+    for (addr, expected) in [
+        (0x0, 1),
+        (0x1000, 2),
+        (0x7ff_f000, 16),
+        (0x7fff_ffff_ffff_f000, 52),
+        (0xffff_ffff_ffff_f000, 52),
+    ] {
+        assert_eq!(order(addr, true), expected, "{addr:#x}");
+    }
 }
 
 #[test]
@@ -139,6 +279,16 @@ fn reserved_bits_are_reserved_field_violations() {
         (0x1_0025, 0),
         (0x24, 0),
         (0x57, 0),
+        (0x13, 0),
+        (0x103, 0),
+        (0x20_0003, 0),
+        (0x0001_0000_0000_0003, 0),
+        (0x3, 2),
+        (0x8, 2),
+        (0x8, 0x400),
+        (0x4_0000_0000_0031, 0),
+        (0x0100_0004, 1),
+        (0x0400_0014, 0),
     ] {
         assert_eq!(
             decode2(lo, hi),
@@ -160,30 +310,9 @@ fn a_range_is_aligned_down_to_its_size() {
         }
         .entry()
     };
-    assert_eq!(
-        pages(0x1_5000, 0),
-        VtdS1Invalidate {
-            addr: 0x1_5000,
-            npages: 1,
-            flags: 0
-        }
-    );
-    assert_eq!(
-        pages(0x1_5000, 2),
-        VtdS1Invalidate {
-            addr: 0x1_4000,
-            npages: 4,
-            flags: 0
-        }
-    );
-    assert_eq!(
-        pages(!0xfff, 51),
-        VtdS1Invalidate {
-            addr: 1 << 63,
-            npages: 1 << 51,
-            flags: 0
-        }
-    );
+    assert_eq!(pages(0x1_5000, 0), VtdS1Invalidate::new(0x1_5000, 1, 0));
+    assert_eq!(pages(0x1_5000, 2), VtdS1Invalidate::new(0x1_4000, 4, 0));
+    assert_eq!(pages(!0xfff, 51), VtdS1Invalidate::new(1 << 63, 1 << 51, 0));
     for order in 52..=63 {
         assert_eq!(pages(!0xfff, order), VtdS1Invalidate::WHOLE, "{order}");
     }

@@ -3,11 +3,15 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use super::*;
 use crate::double::{RecordingBackend, Request};
-use crate::{IqError, Vendor, VtdS1Invalidate};
+use crate::vtd::IqError;
+use crate::{Entries, Fault, Policy, Vendor, VtdS1Invalidate};
 
 mod faults;
 mod grouping;
 mod hostile;
+mod policies;
+mod reference;
+mod timeouts;
 
 const INSTANCE: InstanceArg = InstanceArg::new(0, Vendor::Vtd, true);
 /// 64 KiB of memory: the queue (one page, 256 descriptors of 128 bits) at 0x4000.
@@ -24,6 +28,16 @@ const ALL_OF_4: [u64; 2] = [0x4_0026, 0];
 const PAGE_OF_5: [u64; 2] = [0x5_0036, 0x7000];
 const UNKNOWN_TYPE: [u64; 2] = [0xf, 0];
 
+/// One page of the target that [`PAGE_OF_4`] has.
+const fn page_of_4(page: u64) -> [u64; 2] {
+    [PAGE_OF_4[0], page << 12]
+}
+
+/// Writes 1 to the `at`th status word.
+const fn wait_at(at: u64) -> [u64; 2] {
+    wait(STATUS + 4 * at, 1)
+}
+
 const fn wait(status: u64, data: u32) -> [u64; 2] {
     [(data as u64) << 32 | 0x25, status]
 }
@@ -33,6 +47,8 @@ struct Rig {
     backend: Arc<RecordingBackend>,
     memory: GuestMemoryMmap,
     tail: u64,
+    /// Bytes of the queue.
+    size: u64,
 }
 
 impl Rig {
@@ -43,10 +59,10 @@ impl Rig {
     /// HWPT 1 is (4, 0), HWPT 2 is (5, 0), HWPT 3 is (5, 9).
     fn with(backend: RecordingBackend, memory: GuestMemoryMmap) -> Self {
         let backend = Arc::new(backend);
-        let counters = Arc::new(Counters::new());
+        let counters = Arc::new(Counters::new(Vendor::Vtd));
         let mut front_end = FrontEnd::new(INSTANCE, memory.clone(), Arc::clone(&backend), counters);
         for (did, pasid, hwpt) in [(4, 0, 1), (5, 0, 2), (5, 9, 3)] {
-            front_end.attach(DomainId(did), Pasid(pasid), HwptId(hwpt));
+            front_end.attach(DomainId(did), Pasid(pasid), ObjectId(hwpt));
         }
         front_end.write_iqa(QUEUE);
         Self {
@@ -54,7 +70,14 @@ impl Rig {
             backend,
             memory,
             tail: 0,
+            size: 0x1000,
         }
+    }
+
+    fn under(policy: Policy) -> Self {
+        let mut rig = Self::new();
+        rig.front_end.set_policy(policy);
+        rig
     }
 
     fn put(&mut self, words: [u64; 2]) {
@@ -63,7 +86,7 @@ impl Rig {
                 .write_slice(&word.to_le_bytes(), GuestAddress(QUEUE + self.tail + at))
                 .unwrap();
         }
-        self.tail = (self.tail + 16) % 0x1000;
+        self.tail = (self.tail + 16) % self.size;
     }
 
     fn submit(&mut self, descriptors: &[[u64; 2]]) -> Vec<Request> {
@@ -76,6 +99,14 @@ impl Rig {
 
     fn status(&self) -> u32 {
         status_in(&self.memory)
+    }
+
+    /// The first of the status words.
+    fn statuses<const N: usize>(&self) -> [u32; N] {
+        std::array::from_fn(|at| {
+            let addr = GuestAddress(STATUS + 4 * at as u64);
+            self.memory.load(addr, Ordering::Acquire).unwrap()
+        })
     }
 
     fn fault(&self) -> Fault {
@@ -102,17 +133,13 @@ fn status_in(memory: &GuestMemoryMmap) -> u32 {
 }
 
 fn page(addr: u64, flags: u32) -> VtdS1Invalidate {
-    VtdS1Invalidate {
-        addr,
-        npages: 1,
-        flags,
-    }
+    VtdS1Invalidate::new(addr, 1, flags)
 }
 
 fn request(hwpt: u32, entries: &[VtdS1Invalidate]) -> Request {
     Request {
-        hwpt: HwptId(hwpt),
-        entries: entries.to_vec(),
+        target: ObjectId(hwpt),
+        entries: Entries::VtdS1(entries).into(),
     }
 }
 
@@ -161,7 +188,7 @@ fn invalidations_up_to_a_wait_become_one_request_per_target_in_first_seen_order(
 fn a_global_invalidation_reaches_every_hwpt_once() {
     let mut rig = Rig::new();
     // HWPT 1 also stands for another pair.
-    rig.front_end.attach(DomainId(6), Pasid(1), HwptId(1));
+    rig.front_end.attach(DomainId(6), Pasid(1), ObjectId(1));
     let whole = [VtdS1Invalidate::WHOLE];
     let requests = rig.submit(&[IOTLB_GLOBAL, wait(STATUS, 1)]);
     assert_eq!(
@@ -174,14 +201,7 @@ fn a_global_invalidation_reaches_every_hwpt_once() {
 fn a_domain_selective_invalidation_reaches_every_hwpt_of_the_domain() {
     let mut rig = Rig::new();
     let requests = rig.submit(&[[0x5_00f2, 0x9001], [0x5_00e2, 0], wait(STATUS, 1)]);
-    let entries = [
-        VtdS1Invalidate {
-            addr: 0x8000,
-            npages: 2,
-            flags: 0,
-        },
-        VtdS1Invalidate::WHOLE,
-    ];
+    let entries = [VtdS1Invalidate::new(0x8000, 2, 0), VtdS1Invalidate::WHOLE];
     assert_eq!(requests, [request(2, &entries), request(3, &entries)]);
 }
 
@@ -245,7 +265,7 @@ fn descriptors_of_256_bits_have_nothing_in_their_upper_half() {
     assert_eq!(rig.status(), 3);
     assert_eq!(
         (rig.fault().error, rig.fault().index),
-        (IqError::ReservedField, 2)
+        (IqError::ReservedField.into(), 2)
     );
 }
 
@@ -257,15 +277,7 @@ fn the_queue_wraps() {
         assert_eq!(requests.len(), 1);
         assert_eq!(rig.status(), round);
     }
-    assert_eq!(
-        rig.front_end
-            .counters()
-            .snapshot()
-            .descriptors
-            .iter()
-            .sum::<u64>(),
-        3000
-    );
+    assert_eq!(rig.front_end.counters().snapshot().consumed(), 3000);
 }
 
 #[test]
@@ -288,7 +300,10 @@ fn a_new_queue_is_read_from_its_beginning() {
 #[test]
 fn a_detached_target_gets_nothing_any_more() {
     let mut rig = Rig::new();
-    assert_eq!(rig.front_end.detach(DomainId(4), Pasid(0)), Some(HwptId(1)));
+    assert_eq!(
+        rig.front_end.detach(DomainId(4), Pasid(0)),
+        Some(ObjectId(1))
+    );
     assert_eq!(rig.front_end.detach(DomainId(4), Pasid(0)), None);
     assert!(rig.submit(&[PAGE_OF_4]).is_empty());
     assert_eq!(rig.front_end.counters().snapshot().untargeted, 1);

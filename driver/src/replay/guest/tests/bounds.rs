@@ -75,10 +75,7 @@ fn a_stream_that_invalidates_everything_of_many_targets_needs_one_entry_for_each
     let commands = all_targets().chain(std::iter::repeat_n(GLOBAL, 200));
     let (mut guest, backend) = guest_of(commands.chain([WAIT]));
     let counts = replay(&mut guest);
-    assert_eq!(
-        counts.descriptors.iter().sum::<u64>(),
-        u64::from(TARGETS) + 201
-    );
+    assert_eq!(counts.consumed(), u64::from(TARGETS) + 201);
     // Two full rings of one entry each, and what is left with the global ones.
     assert_eq!(entries(&backend), 2 * 2047 + TARGETS as usize);
     assert_eq!(counts.doorbells, 3);
@@ -88,21 +85,37 @@ fn a_stream_that_invalidates_everything_of_many_targets_needs_one_entry_for_each
 fn a_step_is_bounded_also_by_the_entries_that_its_descriptors_ask_for() {
     let commands = all_targets().chain(std::iter::repeat_n(PAGE_OF_DOMAIN, 100));
     let (mut guest, backend) = guest_of(commands.chain([WAIT]));
-    let mut descriptors = 0;
-    let mut steps = 0;
-    loop {
-        let step = guest.step().unwrap();
-        assert!(entries(&backend) <= (1 << 16) + 4096, "{step:?}");
-        descriptors += step.descriptors;
-        steps += 1;
-        if step.last {
-            break;
-        }
-    }
+    let (descriptors, steps) = all_steps(&mut guest, &backend);
     assert_eq!(descriptors, TARGETS + 101);
     // Two full rings, five times 17 descriptors of 4,095 entries, and the rest.
     assert_eq!(steps, 2 + 5 + 1);
     assert_eq!(guest.counters().snapshot().waits, 1);
+}
+
+#[test]
+fn a_step_is_bounded_also_where_each_entry_is_a_request() {
+    let commands = all_targets().chain(std::iter::repeat_n(GLOBAL, 100));
+    let (mut guest, backend) = guest_of(commands.chain([WAIT]));
+    guest.iommu_mut().set_policy(Policy::Single);
+    let (descriptors, steps) = all_steps(&mut guest, &backend);
+    assert_eq!((descriptors, steps), (TARGETS + 101, 2 + 5 + 1));
+    let counts = guest.counters().snapshot();
+    assert_eq!(counts.requests, 101 * u64::from(TARGETS));
+}
+
+/// Steps to the end of the stream; how many commands and steps there were.
+fn all_steps(guest: &mut Guest<Arc<RecordingBackend>>, backend: &RecordingBackend) -> (u32, u32) {
+    let mut descriptors = 0;
+    let mut steps = 0;
+    loop {
+        let step = guest.step().unwrap();
+        assert!(entries(backend) <= (1 << 16) + 4096, "{step:?}");
+        descriptors += step.descriptors;
+        steps += 1;
+        if step.last {
+            return (descriptors, steps);
+        }
+    }
 }
 
 #[test]

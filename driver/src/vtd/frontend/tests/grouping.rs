@@ -1,5 +1,6 @@
 use super::*;
-use crate::{DescriptorType, InvalidateError};
+use crate::InvalidateError;
+use crate::vtd::DescriptorType;
 
 const WHOLE: VtdS1Invalidate = VtdS1Invalidate::WHOLE;
 /// Domain 8, which has `rig_of` targets: everything, and one page.
@@ -10,7 +11,7 @@ fn rig_of(targets: u32) -> Rig {
     let mut rig = Rig::new();
     for pasid in 0..targets {
         rig.front_end
-            .attach(DomainId(8), Pasid(pasid), HwptId(100 + pasid));
+            .attach(DomainId(8), Pasid(pasid), ObjectId(100 + pasid));
     }
     rig
 }
@@ -42,20 +43,30 @@ fn an_entry_for_everything_absorbs_later_ones_of_its_hwpt_up_to_the_next_request
         ]
     );
     let counts = rig.front_end.counters().snapshot();
-    assert_eq!(counts.of(DescriptorType::PasidIotlb), 6);
-    assert_eq!(counts.of(DescriptorType::Iotlb), 1);
+    assert_eq!(counts.of(DescriptorType::PasidIotlb.name()), 6);
+    assert_eq!(counts.of(DescriptorType::Iotlb.name()), 1);
     assert_eq!((counts.requests, counts.entries), (4, 6));
     assert_eq!((counts.untargeted, counts.absorbed), (0, 0));
 }
 
 #[test]
+fn an_hwpt_that_a_descriptor_reaches_in_two_ways_gets_one_entry() {
+    let mut rig = Rig::new();
+    for pasid in [0, 1] {
+        rig.front_end
+            .attach(DomainId(8), Pasid(pasid), ObjectId(100));
+    }
+    assert_eq!(
+        rig.submit(&[PAGE_OF_DOMAIN_8, wait(STATUS, 1)]),
+        [request(100, &[page(0x3000, 0)])]
+    );
+}
+
+#[test]
 fn what_was_absorbed_is_executed_again_when_the_absorbing_entry_failed() {
     let mut rig = Rig::new();
-    let error = InvalidateError {
-        errno: 5,
-        handled: 1,
-    };
-    rig.backend.fail(HwptId(1), error);
+    let error = InvalidateError::new(5, 1);
+    rig.backend.fail(ObjectId(1), error);
     rig.submit(&[PAGE_OF_4, ALL_OF_4, PAGE_OF_4, ALL_OF_4, wait(STATUS, 1)]);
     assert_eq!(rig.fault().index, 1);
     assert_eq!(rig.status(), 0);
@@ -63,7 +74,7 @@ fn what_was_absorbed_is_executed_again_when_the_absorbing_entry_failed() {
     assert_eq!(rig.backend.take(), [request(1, &[WHOLE])]);
     assert_eq!(rig.status(), 1);
     let counts = rig.front_end.counters().snapshot();
-    assert_eq!(counts.of(DescriptorType::PasidIotlb), 4);
+    assert_eq!(counts.of(DescriptorType::PasidIotlb.name()), 4);
 }
 
 #[test]
@@ -76,7 +87,7 @@ fn invalidating_everything_many_times_costs_one_entry_per_hwpt() {
     // HWPT 1 to 3 are the rig's own, in domains 4 and 5.
     assert_eq!((requests.len(), entries(&requests)), (5003, 5003));
     let counts = rig.front_end.counters().snapshot();
-    assert_eq!(counts.descriptors.iter().sum::<u64>(), 200);
+    assert_eq!(counts.consumed(), 200);
 }
 
 #[test]
@@ -95,11 +106,8 @@ fn pending_entries_are_bounded_however_many_targets_a_descriptor_has() {
 #[test]
 fn a_request_that_goes_out_early_and_fails_leaves_the_head_at_its_descriptor() {
     let mut rig = rig_of(2048);
-    let error = InvalidateError {
-        errno: 5,
-        handled: 1,
-    };
-    rig.backend.fail(HwptId(100), error);
+    let error = InvalidateError::new(5, 1);
+    rig.backend.fail(ObjectId(100), error);
     // The second descriptor makes 4,096 entries; the third is not looked at.
     rig.submit(&[PAGE_OF_DOMAIN_8, PAGE_OF_DOMAIN_8, UNKNOWN_TYPE]);
     assert_eq!((rig.fault().index, rig.fault().error.code()), (1, 0));
@@ -107,7 +115,7 @@ fn a_request_that_goes_out_early_and_fails_leaves_the_head_at_its_descriptor() {
         rig.front_end
             .counters()
             .snapshot()
-            .of(DescriptorType::Iotlb)
+            .of(DescriptorType::Iotlb.name())
     };
     assert_eq!(consumed(), 1);
 }

@@ -35,7 +35,7 @@ proptest! {
             rig.put([lo, hi]);
         }
         if let Some((hwpt, handled)) = failure {
-            rig.backend.fail(HwptId(hwpt), InvalidateError { errno: 5, handled });
+            rig.backend.fail(ObjectId(hwpt), InvalidateError::new(5, handled));
         }
         rig.front_end.write_iqt(rig.tail);
         for (register, value) in writes {
@@ -68,17 +68,17 @@ proptest! {
         let consumed = |failures: &[(u32, u32)]| {
             let mut rig = Rig::new();
             for &(hwpt, handled) in failures {
-                rig.backend.fail(HwptId(hwpt), InvalidateError { errno: 5, handled });
+                rig.backend.fail(ObjectId(hwpt), InvalidateError::new(5, handled));
             }
             rig.submit(&descriptors);
             while rig.front_end.fault().is_some() {
                 let counts = rig.front_end.counters().snapshot();
                 let head = rig.front_end.iqh() / 16;
-                assert_eq!(counts.descriptors.iter().sum::<u64>(), head);
+                assert_eq!(counts.consumed(), head);
                 rig.front_end.write_fsts(IQE);
             }
             let counts = rig.front_end.counters().snapshot();
-            (counts.descriptors, counts.waits, counts.absorbed, counts.untargeted)
+            (counts.consumed(), counts.waits, counts.absorbed, counts.untargeted)
         };
         prop_assert_eq!(consumed(&failures), consumed(&[]));
     }
