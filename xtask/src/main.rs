@@ -1,20 +1,24 @@
 //! hwptop's own commands: everything a contributor or CI runs that plain cargo cannot do.
 //!
 //! ```text
-//! cargo xtask ──▶ test ──▶ setup ─▶ fmt, tidy, clippy ─▶ cargo test ─▶ tests that need root ─▶ ebpf --check
+//! cargo xtask ──▶ test ──▶ setup ─▶ fmt, tidy, clippy ─▶ cargo test ─▶ tests with needs ─▶ fuzz ─▶ ebpf --check
 //!             ├─▶ ebpf ──▶ toolchain ─▶ build ─▶ strip ─▶ object + sidecar (or compare, with --check)
+//!             ├─▶ fuzz ──▶ cargo-fuzz ─▶ build with the address sanitizer ─▶ run (or --repeat one input)
 //!             └─▶ tidy
 //! ```
 
 mod ebpf;
+mod fuzz;
 mod process;
 mod repo;
 mod setup;
 mod test;
 mod tidy;
+mod uapi;
 
 use anyhow::Result;
 use clap::{Parser, Subcommand};
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use crate::repo::Repo;
@@ -36,8 +40,9 @@ struct Arguments {
 enum Task {
     /// Installs what is missing, builds, and runs every test
     ///
-    /// Formatting, tidy, clippy, the workspace's tests and doc tests, the tests that need root (one at a time, and only
-    /// where root and eBPF are at hand), then `ebpf --check`. The last line is `N passed, N failed, N skipped`.
+    /// Formatting, tidy, clippy, the workspace's tests and doc tests, the tests that need what is not everywhere (root
+    /// and eBPF, hardware counters, the kernel's uAPI header; one at a time, and only where it is at hand), every fuzz
+    /// target for a minute, then `ebpf --check`. The last line is `N passed, N failed, N skipped`.
     Test {
         /// Never install anything: print the command that would and fail
         #[arg(long)]
@@ -51,6 +56,29 @@ enum Task {
         /// Write nothing: fail when the committed object is not what the source gives
         #[arg(long)]
         check: bool,
+        /// Never install anything: print the command that would and fail
+        #[arg(long)]
+        no_install: bool,
+    },
+    /// Looks for inputs that break the driver's decoders and front ends
+    ///
+    /// Builds the targets in driver/fuzz with the toolchain at hand and the address sanitizer, and starts from
+    /// driver/fuzz/seeds and what earlier runs found (kept in target/xtask/fuzz/corpus). An input that fails is
+    /// written to driver/fuzz/artifacts. The long run, after a change of a front end: `--seconds 28800`.
+    Fuzz {
+        /// One target in place of all
+        target: Option<String>,
+        /// How long each target runs
+        #[arg(long, default_value_t = fuzz::SECONDS, value_parser = clap::value_parser!(u32).range(1..))]
+        seconds: u32,
+        /// Run the target on this input only
+        #[arg(
+            long,
+            value_name = "FILE",
+            requires = "target",
+            conflicts_with = "seconds"
+        )]
+        repeat: Option<PathBuf>,
         /// Never install anything: print the command that would and fail
         #[arg(long)]
         no_install: bool,
@@ -79,13 +107,26 @@ fn main() -> ExitCode {
 
 fn run(arguments: &Arguments) -> Result<ExitCode> {
     let repo = Repo::find()?;
-    match arguments.command {
-        Task::Test { no_install } => Ok(test::run(&repo, Install::unless(no_install))),
+    match &arguments.command {
+        &Task::Test { no_install } => Ok(test::run(&repo, Install::unless(no_install))),
         Task::Ci => Ok(test::run(&repo, Install::unless(false))),
-        Task::Ebpf { check, no_install } => {
+        &Task::Ebpf { check, no_install } => {
             let install = Install::unless(no_install);
             let work = if check { ebpf::check } else { ebpf::update };
             work(&repo, install).map(|()| ExitCode::SUCCESS)
+        }
+        Task::Fuzz {
+            target,
+            seconds,
+            repeat,
+            no_install,
+        } => {
+            let install = Install::unless(*no_install);
+            match (target, repeat) {
+                (Some(target), Some(input)) => fuzz::repeat(&repo, target, input, install),
+                _ => fuzz::fuzz(&repo, target.as_deref(), *seconds, install),
+            }
+            .map(|()| ExitCode::SUCCESS)
         }
         Task::Tidy => tidy::check(&repo).map(|()| ExitCode::SUCCESS),
     }

@@ -14,6 +14,8 @@ pub(crate) enum Need {
     Ebpf,
     /// Tests that compare with or drive other programs.
     Tests,
+    /// Fuzzing the driver.
+    Fuzz,
 }
 
 /// A Debian package.
@@ -54,13 +56,21 @@ pub(crate) const PACKAGES: &[Package] = &[
     ),
     program(
         "bpftrace",
+        Need::Tests,
         "bpftrace",
         "tests that other tools see the static probes as hwptop does",
     ),
     program(
         "tmux",
+        Need::Tests,
         "tmux",
         "tests that drive the dashboard on a real terminal",
+    ),
+    program(
+        "g++",
+        Need::Fuzz,
+        "g++",
+        "the compiler that builds libFuzzer",
     ),
 ];
 
@@ -73,10 +83,15 @@ const fn package(name: &'static str, need: Need, purpose: &'static str) -> Packa
     }
 }
 
-const fn program(name: &'static str, program: &'static str, purpose: &'static str) -> Package {
+const fn program(
+    name: &'static str,
+    need: Need,
+    program: &'static str,
+    purpose: &'static str,
+) -> Package {
     Package {
         name,
-        need: Need::Tests,
+        need,
         purpose,
         program: Some(program),
     }

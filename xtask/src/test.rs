@@ -1,5 +1,6 @@
 //! `cargo xtask test`: everything that must hold, with one line at the end that says how much was checked.
 
+mod fuzzing;
 mod libtest;
 mod privilege;
 
@@ -15,15 +16,23 @@ use crate::process;
 use crate::repo::Repo;
 use crate::setup::{self, Install, Need};
 use crate::tidy;
+use crate::uapi;
 use libtest::{Counts, Results};
 
 /// Whether something is at hand, or the end of a sentence that says why not.
-type Check = fn() -> Result<(), String>;
+type Check = fn(&Repo, Install) -> Result<(), String>;
 
 /// What a test may need, as its `#[ignore = "needs root: loads eBPF"]` begins.
-const NEEDS: [(&str, Check); 2] = [
-    ("needs root", privilege::check),
-    ("needs hardware counters", privilege::hardware_counters),
+const NEEDS: [(&str, Check); 3] = [
+    ("needs root", |_, _| privilege::check()),
+    ("needs hardware counters", |_, _| {
+        privilege::hardware_counters()
+    }),
+    ("needs the uAPI header", |repo, install| {
+        uapi::include(repo, install)
+            .map(|_| ())
+            .map_err(|error| format!("{error:#}"))
+    }),
 ];
 
 /// Runs everything; answers success where nothing failed and at least one test ran.
@@ -33,7 +42,8 @@ pub(crate) fn run(repo: &Repo, install: Install) -> ExitCode {
         step(&mut counts, "fmt", || formatting(repo));
         step(&mut counts, "tidy", || tidy::check(repo));
         step(&mut counts, "clippy", || clippy(repo));
-        tests(repo, &mut counts);
+        tests(repo, install, &mut counts);
+        fuzzing::run(repo, install, &mut counts);
         if step(&mut counts, "ebpf --check", || ebpf::check(repo, install)) {
             counts.passed += 1;
         }
@@ -96,8 +106,7 @@ fn set_up(install: Install) -> Result<()> {
 }
 
 fn formatting(repo: &Repo) -> Result<()> {
-    let remedy =
-        "run `cargo fmt --all` (and once more with `--manifest-path ebpf/probes/Cargo.toml`)";
+    let remedy = "run `cargo fmt --all` (and `cargo fmt` in ebpf/probes and in driver/fuzz)";
     let mut workspace = process::cargo();
     process::run(
         workspace
@@ -105,11 +114,14 @@ fn formatting(repo: &Repo) -> Result<()> {
             .current_dir(repo.root()),
         remedy,
     )?;
-    let mut probes = process::cargo();
-    probes
-        .args(["fmt", "--check", "--manifest-path"])
-        .arg(repo.probes_manifest());
-    process::run(&mut probes, remedy)
+    for manifest in [repo.probes_manifest(), repo.path("driver/fuzz/Cargo.toml")] {
+        let mut apart = process::cargo();
+        apart
+            .args(["fmt", "--check", "--manifest-path"])
+            .arg(manifest);
+        process::run(&mut apart, remedy)?;
+    }
+    Ok(())
 }
 
 fn clippy(repo: &Repo) -> Result<()> {
@@ -132,7 +144,7 @@ fn clippy(repo: &Repo) -> Result<()> {
 
 /// The workspace's tests, then those among them that need what is not everywhere, one at a time since they attach to
 /// the same probes.
-fn tests(repo: &Repo, counts: &mut Counts) {
+fn tests(repo: &Repo, install: Install, counts: &mut Counts) {
     let mut all = process::cargo();
     all.args(["test", "--workspace", "--no-fail-fast"])
         .current_dir(repo.root());
@@ -141,7 +153,7 @@ fn tests(repo: &Repo, counts: &mut Counts) {
     let mut names = BTreeSet::new();
     for test in &first.ignored {
         let need = NEEDS.iter().find(|(need, _)| test.reason.starts_with(need));
-        match need.map(|(_, check)| check()) {
+        match need.map(|(_, check)| check(repo, install)) {
             Some(Ok(())) => _ = names.insert(test.name.as_str()),
             Some(Err(why)) => println!(
                 "skipped {}, because it {} and {why}",
@@ -161,6 +173,9 @@ fn tests(repo: &Repo, counts: &mut Counts) {
         .args(["--ignored", "--exact", "--test-threads=1"])
         .args(names)
         .current_dir(repo.root());
+    if let Ok(folder) = uapi::include(repo, Install::Refused) {
+        needy.env(uapi::VARIABLE, folder);
+    }
     pass(counts, "tests that need what is not everywhere", &mut needy);
 }
 
