@@ -53,6 +53,12 @@ impl Checked {
         Ok(Self { kind, lo, hi })
     }
 
+    /// Of a wait: whether it is a fence.
+    #[inline]
+    pub(super) const fn is_fence(self) -> bool {
+        self.lo & inv_wait::FN != 0
+    }
+
     /// Its fields.
     #[inline(always)]
     #[expect(

@@ -80,7 +80,7 @@ impl<M: Bytes<GuestAddress>> Protocol for Vtd<M> {
 
     /// FN: descriptors behind the wait are not even begun before it completes.
     fn joins(command: &Checked) -> bool {
-        !matches!(command.decode(), Descriptor::Wait { fence: true, .. })
+        !command.is_fence()
     }
 
     #[inline]
