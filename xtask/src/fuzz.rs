@@ -84,7 +84,7 @@ pub(crate) fn fuzz(
     let targets = chosen(repo, target)?;
     let fuzzer = Fuzzer::set_up(repo, install)?;
     fuzzer.build()?;
-    match fuzzer.run(&targets, seconds)?.failed {
+    match fuzzer.run(&targets, seconds, None)?.failed {
         0 => Ok(()),
         failed => bail!(
             "{failed} of {} fuzz targets failed, see above",

@@ -19,11 +19,17 @@ const POLL: Duration = Duration::from_millis(200);
 const SHOWN: usize = 24;
 
 impl Fuzzer {
-    /// Runs `targets` for `seconds` each, and prints what they find.
+    /// Runs `targets` for `seconds` each, and prints what they find. With a `seed` and an empty corpus the inputs are the
+    /// same each time, as far as the seconds reach.
     ///
     /// # Errors
     /// Where one cannot be started.
-    pub(crate) fn run(&self, targets: &[String], seconds: u32) -> Result<Outcome> {
+    pub(crate) fn run(
+        &self,
+        targets: &[String],
+        seconds: u32,
+        seed: Option<u32>,
+    ) -> Result<Outcome> {
         let at_once = thread::available_parallelism().map_or(1, |cpus| cpus.get().min(AT_ONCE_MAX));
         let mut waiting: VecDeque<&String> = targets.iter().collect();
         let mut running: Vec<Running> = Vec::new();
@@ -33,7 +39,7 @@ impl Fuzzer {
                 && let Some(target) = waiting.pop_front()
             {
                 println!("fuzz {target}: {seconds} s");
-                running.push(self.start(target, seconds)?);
+                running.push(self.start(target, seconds, seed)?);
             }
             thread::sleep(POLL);
             let mut still = Vec::new();
@@ -52,7 +58,7 @@ impl Fuzzer {
         Ok(outcome)
     }
 
-    fn start(&self, target: &str, seconds: u32) -> Result<Running> {
+    fn start(&self, target: &str, seconds: u32, seed: Option<u32>) -> Result<Running> {
         let corpus = self.work.join("corpus").join(target);
         fs::create_dir_all(&corpus)
             .with_context(|| format!("cannot create {}", corpus.display()))?;
@@ -72,6 +78,7 @@ impl Fuzzer {
             .arg("--")
             .args(LIMITS)
             .arg(format!("-max_total_time={seconds}"))
+            .args(seed.map(|seed| format!("-seed={seed}")))
             .stdin(Stdio::null())
             .stdout(output)
             .stderr(errors);
