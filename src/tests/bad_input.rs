@@ -117,6 +117,11 @@ fn a_process_that_does_not_embed_the_driver_is_told_apart() {
         .arg("30")
         .spawn()
         .expect("sleep starts");
+    // The kernel lets the parent go on before it has renamed the child.
+    let comm = format!("/proc/{}/comm", sleeper.id());
+    while std::fs::read_to_string(&comm).expect("it runs").trim() != "sleep" {
+        std::thread::yield_now();
+    }
     let run = hwptop(&[
         "top",
         "--once",
