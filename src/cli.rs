@@ -6,6 +6,15 @@ use hwptop_driver::Policy;
 
 use crate::target::Target;
 
+mod bench;
+mod record;
+
+pub(crate) use bench::{
+    AgentCostArgs, AttachCostArgs, BatchingArgs, BenchCommand, FrontEndArgs, IntegrityArgs,
+    PoliciesArgs, ProbeCostArgs,
+};
+pub(crate) use record::RecordArgs;
+
 const AFTER_HELP: &str = "\
 Targets:
   model[:VENDOR][,instances=N]  a nesting driver in this process on N modelled
@@ -14,6 +23,11 @@ Targets:
                                 the captures, or vtd)
   pid:N                         a process that embeds hwptop-driver (needs the
                                 right to load eBPF: root)
+  kernel                        the IOMMUs of this machine: what its kernel does
+                                for every VMM and for itself; drives nothing (root)
+  selftest[:VENDOR]             a nesting driver in this process on the kernel's
+                                mock (CONFIG_IOMMUFD_TEST), fed as the model is
+  vfio:/dev/vfio/devices/vfioN  the same on the IOMMU of a device that vfio-pci has
 
 Batching policies, for --policy:
   single    one entry per request, as QEMU and Cloud Hypervisor send them
@@ -26,15 +40,18 @@ Built-in captures of Linux guests, for --capture:
   vtd-first-stage-nvme-buffered-lazy, smmuv3-nvme-strict,
   amdvi-iommufd-map-unmap
 
-Exit codes: 0 done, 2 usage or bad input, 3 cannot run here (the message says
-what is missing), 130 stopped by a signal before it was done.
+Exit codes: 0 done, 1 a check does not hold, 2 usage or bad input, 3 cannot run
+here (the message says what is missing), 130 stopped by a signal before it was
+done.
 
 Examples:
   hwptop                                 the dashboard on the embedded model
   hwptop --once --format json            one snapshot, for a script
   hwptop top --target pid:4242           watch a VMM that embeds the driver
+  hwptop doctor                          what can be observed here, what cannot
   hwptop bench batching -o run.json      what is batching worth?
-  hwptop report run.json -o report/      draw it";
+  hwptop report run.json -o report/      draw it
+  hwptop record --commands -- CMD        what IOMMUs are told while CMD runs";
 
 /// Shows and measures what nested IOMMU translation costs: the latency of every
 /// HWPT invalidation and hardware-queue submission, per IOMMU instance.
@@ -52,18 +69,36 @@ pub(crate) enum Command {
     /// Live view (the default); headless with --once, --count, or without a terminal
     #[command(after_help = AFTER_HELP)]
     Top(TopArgs),
+    /// What can be observed on this machine, what cannot, why, and what would help
+    ///
+    /// For every stage of an invalidation: what hwptop would attach here, why not something
+    /// better, and the remedy; the IOMMUs that are there, and whether they offer nesting.
+    /// Programs that do nothing are loaded to hear the kernel's own answer; none is attached.
+    ///
+    /// A kernel without BTF is watched in part: its requests by the tracepoints of ioctl,
+    /// which tell neither their instance nor their driver ops and submissions, see none of
+    /// 32-bit processes, and make every system call of the machine a little dearer.
+    ///
+    /// Exit codes: 0 whatever was found; with --require-kernel 3 where the kernel's
+    /// requests cannot be watched here.
+    Doctor(DoctorArgs),
     /// Measure; `hwptop bench list` tells what
     #[command(subcommand)]
     Bench(BenchCommand),
     /// Draw a report from run files: Markdown, SVG and PNG
     Report(ReportArgs),
+    /// Record the raw commands that this kernel gives to its IOMMUs, as a capture that
+    /// can be replayed (needs the right to load eBPF: root)
+    Record(RecordArgs),
 }
 
 #[derive(Args, Debug)]
 pub(crate) struct TopArgs {
-    /// What to observe: model[:vtd|smmuv3|amdvi][,instances=N] or pid:N
-    #[arg(long, value_name = "T", default_value_t)]
-    pub(crate) target: Target,
+    /// What to observe: model[:vtd|smmuv3|amdvi][,instances=N], pid:N, kernel,
+    /// selftest[:vtd|smmuv3|amdvi] or vfio:/dev/vfio/devices/vfioN [default: kernel where
+    /// this machine has an IOMMU and this user may look into the kernel, else model]
+    #[arg(long, value_name = "T")]
+    pub(crate) target: Option<Target>,
     /// Time between two snapshots, e.g. 500ms, 1s; 10ms to 1h
     #[arg(long, value_name = "TIME", default_value = "1s", value_parser = interval)]
     pub(crate) interval: Duration,
@@ -79,8 +114,20 @@ pub(crate) struct TopArgs {
     /// Keep every event at least this long as a slow event, e.g. 1ms
     #[arg(long, value_name = "TIME", default_value = "1ms", value_parser = duration)]
     pub(crate) slow: Duration,
+    /// The best way to put programs on the kernel's functions that may be used
+    #[arg(long, value_enum, value_name = "METHOD", default_value_t, hide = true)]
+    pub(crate) kernel_probes_at_best: KernelMethod,
     #[command(flatten)]
     pub(crate) replay: ReplayArgs,
+}
+
+/// Ways to watch the kernel, the best first.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum KernelMethod {
+    #[default]
+    Fentry,
+    Kprobe,
+    Tracepoint,
 }
 
 /// What the model's guests do.
@@ -142,92 +189,24 @@ pub(crate) enum Format {
     Csv,
 }
 
-#[derive(Debug, Subcommand)]
-pub(crate) enum BenchCommand {
-    /// List the suites
-    List,
-    /// What a batch of 1 to 1024 entries costs, per entry
-    Batching(BatchingArgs),
-    /// What single, array and coalesce make of captured streams, with 1, 2, 4 and 8
-    /// vCPUs that share one guest queue; modelled
-    ///
-    /// Beside each capture a guest is measured that unmaps 2 MiB page by page before each
-    /// sync; on SMMUv3, for comparison, also a queue of hardware's that the guest fills
-    /// itself, without requests (hw-queue).
-    Policies(PoliciesArgs),
-    /// What the driver's front end takes per guest command, without a backend
-    FrontEnd(FrontEndArgs),
-    /// What an attached probe pair costs, beside empty probes and bpftrace
-    ProbeCost(ProbeCostArgs),
-    /// What the headless agent costs while the target is idle
-    AgentCost(AgentCostArgs),
+#[derive(Args, Debug)]
+pub(crate) struct DoctorArgs {
+    /// How to print the findings
+    #[arg(long, value_enum, value_name = "F", default_value_t)]
+    pub(crate) format: DoctorFormat,
+    /// End with exit code 3 where the kernel's requests cannot be watched
+    #[arg(long)]
+    pub(crate) require_kernel: bool,
 }
 
-#[derive(Args, Debug)]
-pub(crate) struct BatchingArgs {
-    /// What to measure: model[:vtd|smmuv3|amdvi][,instances=N]
-    #[arg(long, value_name = "T", default_value_t)]
-    pub(crate) target: Target,
-    /// Measure each batch size for this long on each instance
-    #[arg(long, value_name = "TIME", default_value = "250ms", value_parser = interval)]
-    pub(crate) time: Duration,
-    /// Write the run file here
-    #[arg(short, long, value_name = "RUN.json")]
-    pub(crate) output: Option<PathBuf>,
-    /// How to print the figures
-    #[arg(long, value_enum, value_name = "F", default_value_t)]
-    pub(crate) format: Format,
-}
-
-#[derive(Args, Debug)]
-pub(crate) struct PoliciesArgs {
-    /// Captured guest stream: a file (.csv or .csv.gz) or a built-in name; repeat it
-    /// for more [default: all built-in ones]
-    #[arg(long, value_name = "FILE")]
-    pub(crate) capture: Vec<PathBuf>,
-    /// Measure each stream, number of vCPUs and policy for this long
-    #[arg(long, value_name = "TIME", default_value = "200ms", value_parser = interval)]
-    pub(crate) time: Duration,
-    /// How to print the figures
-    #[arg(long, value_enum, value_name = "F", default_value_t)]
-    pub(crate) format: Format,
-}
-
-#[derive(Args, Debug)]
-pub(crate) struct FrontEndArgs {
-    /// Captured guest stream: a file (.csv or .csv.gz) or a built-in name; repeat it
-    /// for more [default: all built-in ones]
-    #[arg(long, value_name = "FILE")]
-    pub(crate) capture: Vec<PathBuf>,
-    /// Interleaved rounds; each replays every capture under every policy
-    #[arg(long, value_name = "N", default_value_t = 31, value_parser = clap::value_parser!(u32).range(1..=10_000))]
-    pub(crate) rounds: u32,
-    /// How to print the figures
-    #[arg(long, value_enum, value_name = "F", default_value_t)]
-    pub(crate) format: Format,
-}
-
-#[derive(Args, Debug)]
-pub(crate) struct ProbeCostArgs {
-    /// Interleaved rounds; each measures every variant
-    #[arg(long, value_name = "N", default_value_t = 7, value_parser = clap::value_parser!(u32).range(1..=1000))]
-    pub(crate) rounds: u32,
-    /// How to print the figures
-    #[arg(long, value_enum, value_name = "F", default_value_t)]
-    pub(crate) format: Format,
-}
-
-#[derive(Args, Debug)]
-pub(crate) struct AgentCostArgs {
-    /// Modelled instances that the agent watches
-    #[arg(long, value_name = "N", default_value_t = 8, value_parser = clap::value_parser!(u16).range(1..=64))]
-    pub(crate) instances: u16,
-    /// Watch for this long
-    #[arg(long, value_name = "TIME", default_value = "20s", value_parser = interval)]
-    pub(crate) time: Duration,
-    /// How to print the figures
-    #[arg(long, value_enum, value_name = "F", default_value_t)]
-    pub(crate) format: Format,
+/// How `doctor` prints its findings.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum DoctorFormat {
+    /// Text, 80 columns wide
+    #[default]
+    Text,
+    /// One JSON document
+    Json,
 }
 
 #[derive(Args, Debug)]

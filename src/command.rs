@@ -2,11 +2,17 @@
 
 mod bench;
 mod captures;
+mod doctor;
 mod live;
+mod record;
 mod report;
 mod signals;
 mod top;
 
-pub(crate) use bench::{agent_cost, batching, front_end, list_suites, policies, probe_cost};
+pub(crate) use bench::{
+    agent_cost, attach_cost, batching, front_end, integrity, list_suites, policies, probe_cost,
+};
+pub(crate) use doctor::doctor;
+pub(crate) use record::record;
 pub(crate) use report::report;
 pub(crate) use top::top;

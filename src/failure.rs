@@ -5,6 +5,8 @@ use hwptop_agent::full_message;
 /// Why the command ended early, by what the user can do about it.
 #[derive(Debug)]
 pub(crate) enum Failure {
+    /// It ran, and what it checked is not so: exit code 1.
+    Refuted(anyhow::Error),
     /// An argument or a file is wrong: exit code 2.
     Input(anyhow::Error),
     /// This machine cannot do it, or not now: exit code 3.
@@ -25,12 +27,16 @@ impl Failure {
 
     fn error(&self) -> &anyhow::Error {
         match self {
-            Self::Input(error) | Self::Cannot(error) | Self::Interrupted(error) => error,
+            Self::Refuted(error)
+            | Self::Input(error)
+            | Self::Cannot(error)
+            | Self::Interrupted(error) => error,
         }
     }
 
     pub(crate) fn exit_code(&self) -> ExitCode {
         match self {
+            Self::Refuted(_) => ExitCode::from(1),
             Self::Input(_) => ExitCode::from(2),
             Self::Cannot(_) => ExitCode::from(3),
             Self::Interrupted(_) => ExitCode::from(130),

@@ -11,22 +11,32 @@ use std::process::ExitCode;
 use clap::Parser as _;
 
 use cli::{BenchCommand, Cli, Command};
+use failure::Failure;
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
     let result = match cli.command {
         None => command::top(&cli.top),
         Some(Command::Top(args)) => command::top(&args),
+        Some(Command::Doctor(args)) => command::doctor(&args),
         Some(Command::Bench(BenchCommand::List)) => command::list_suites(),
         Some(Command::Bench(BenchCommand::Batching(args))) => command::batching(&args),
         Some(Command::Bench(BenchCommand::Policies(args))) => command::policies(&args),
         Some(Command::Bench(BenchCommand::FrontEnd(args))) => command::front_end(&args),
         Some(Command::Bench(BenchCommand::ProbeCost(args))) => command::probe_cost(&args),
+        Some(Command::Bench(BenchCommand::Integrity(args))) => command::integrity(&args),
         Some(Command::Bench(BenchCommand::AgentCost(args))) => command::agent_cost(&args),
+        Some(Command::Bench(BenchCommand::AttachCost(args))) => command::attach_cost(&args),
         Some(Command::Report(args)) => command::report(&args),
+        Some(Command::Record(args)) => return ended(command::record(&args)),
     };
+    ended(result.map(|()| ExitCode::SUCCESS))
+}
+
+/// Says why it failed, if it did.
+fn ended(result: Result<ExitCode, Failure>) -> ExitCode {
     match result {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(code) => code,
         Err(failure) if failure.is_closed_pipe() => ExitCode::SUCCESS,
         Err(failure) => {
             output::remark(&failure);

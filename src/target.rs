@@ -1,4 +1,4 @@
-use std::{fmt, num::NonZeroU16, str::FromStr};
+use std::{fmt, num::NonZeroU16, path::PathBuf, str::FromStr};
 
 use hwptop_abi::{MAX_INSTANCES, Vendor};
 
@@ -13,6 +13,18 @@ pub(crate) enum Target {
     },
     /// A process that embeds the driver.
     Pid(u32),
+    /// The IOMMUs of this kernel; nothing is driven.
+    Kernel,
+    /// The driver in this process, on the kernel's selftest mock.
+    Selftest {
+        /// None: that of the captures.
+        vendor: Option<Vendor>,
+    },
+    /// The driver in this process, on the IOMMU of a device that vfio-pci has.
+    Vfio {
+        /// Its character device, `/dev/vfio/devices/vfioN`.
+        device: PathBuf,
+    },
 }
 
 impl Default for Target {
@@ -37,6 +49,12 @@ impl fmt::Display for Target {
                 write!(f, ",instances={instances}")
             }
             Self::Pid(pid) => write!(f, "pid:{pid}"),
+            Self::Kernel => f.write_str("kernel"),
+            Self::Selftest { vendor: None } => f.write_str("selftest"),
+            Self::Selftest {
+                vendor: Some(vendor),
+            } => write!(f, "selftest:{}", vendor.name()),
+            Self::Vfio { device } => write!(f, "vfio:{}", device.display()),
         }
     }
 }
@@ -45,40 +63,83 @@ impl FromStr for Target {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        if let Some(pid) = text.strip_prefix("pid:") {
-            return pid
+        let (kind, rest) = match text.find([':', ',']) {
+            Some(at) => text.split_at(at),
+            None => (text, ""),
+        };
+        match (kind, rest.strip_prefix(':')) {
+            ("model", _) => model(rest),
+            ("pid", Some(pid)) => pid
                 .parse()
                 .map(Self::Pid)
-                .map_err(|_| format!("{pid:?} is no process id"));
+                .map_err(|_| format!("{pid:?} is no process id")),
+            ("kernel", _) if rest.is_empty() => Ok(Self::Kernel),
+            ("kernel", _) => Err(format!("{rest:?}: kernel takes no options")),
+            ("selftest", _) if rest.is_empty() => Ok(Self::Selftest { vendor: None }),
+            ("selftest", Some(name)) => Ok(Self::Selftest {
+                vendor: Some(vendor(name)?),
+            }),
+            ("selftest", None) => Err(format!("{rest:?}: selftest takes a vendor only")),
+            ("vfio", Some(device)) => vfio(device),
+            _ => Err(format!("{text:?} is no target: {TARGETS}")),
         }
-        let mut parts = text.split(',');
-        let first = parts.next().unwrap_or_default();
-        let vendor = match first.strip_prefix("model") {
-            Some("") => None,
-            Some(rest) if rest.starts_with(':') => Some(vendor(&rest[1..])?),
-            _ => {
-                return Err(format!(
-                    "{text:?} is no target: model[:vtd|smmuv3|amdvi][,instances=N] or pid:N"
-                ));
-            }
-        };
-        let mut instances = None;
-        for part in parts {
-            let number = part
-                .strip_prefix("instances=")
-                .ok_or_else(|| format!("{part:?}: the model knows instances=N only"))?;
-            if instances.is_some() {
-                return Err(format!("instances={number}: instances is there twice"));
-            }
-            let allowed = |n: &NonZeroU16| u32::from(n.get()) <= MAX_INSTANCES;
-            instances = number.parse().ok().filter(allowed);
-            if instances.is_none() {
-                return Err(format!("instances={number}: must be 1 to {MAX_INSTANCES}"));
-            }
-        }
-        let instances = instances.unwrap_or(DEFAULT_INSTANCES);
-        Ok(Self::Model { vendor, instances })
     }
+}
+
+const TARGETS: &str = "model[:vtd|smmuv3|amdvi][,instances=N], pid:N, kernel, \
+selftest[:vtd|smmuv3|amdvi] or vfio:/dev/vfio/devices/vfioN";
+
+/// The target `model` with `rest` after that word.
+fn model(rest: &str) -> Result<Target, String> {
+    let mut parts = rest.split(',');
+    let vendor = match parts.next().and_then(|first| first.strip_prefix(':')) {
+        Some(name) => Some(vendor(name)?),
+        None => None,
+    };
+    let mut instances = None;
+    for part in parts {
+        let number = part
+            .strip_prefix("instances=")
+            .ok_or_else(|| format!("{part:?}: the model knows instances=N only"))?;
+        if instances.is_some() {
+            return Err(format!("instances={number}: instances is there twice"));
+        }
+        let allowed = |n: &NonZeroU16| u32::from(n.get()) <= MAX_INSTANCES;
+        instances = number.parse().ok().filter(allowed);
+        if instances.is_none() {
+            return Err(format!("instances={number}: must be 1 to {MAX_INSTANCES}"));
+        }
+    }
+    let instances = instances.unwrap_or(DEFAULT_INSTANCES);
+    Ok(Target::Model { vendor, instances })
+}
+
+/// Where vfio keeps the character devices of its devices.
+const VFIO_DEVICES: &str = "/dev/vfio/devices/";
+
+/// The target `vfio:` with `device` after it. Whether the device is there is seen when
+/// it is opened.
+fn vfio(device: &str) -> Result<Target, String> {
+    let number = device
+        .strip_prefix(VFIO_DEVICES)
+        .and_then(|name| name.strip_prefix("vfio"));
+    if number.is_some_and(|number| number.parse::<u32>().is_ok()) {
+        return Ok(Target::Vfio {
+            device: PathBuf::from(device),
+        });
+    }
+    let group = device.strip_prefix("/dev/vfio/");
+    Err(if group.is_some_and(|group| group.parse::<u32>().is_ok()) {
+        format!(
+            "vfio:{device}: this is a VFIO group; iommufd wants the device itself, \
+             {VFIO_DEVICES}vfioN (needs CONFIG_VFIO_DEVICE_CDEV)"
+        )
+    } else {
+        format!(
+            "vfio:{device}: must be {VFIO_DEVICES}vfioN; of a PCI device that vfio-pci has, N is \
+             in the directory /sys/bus/pci/devices/ADDRESS/vfio-dev/"
+        )
+    })
 }
 
 fn vendor(name: &str) -> Result<Vendor, String> {
@@ -108,6 +169,20 @@ mod tests {
             ("model:amdvi", model(Some(Vendor::AmdVi), 2)),
             ("model,instances=8", model(None, 8)),
             ("pid:42", Target::Pid(42)),
+            ("kernel", Target::Kernel),
+            ("selftest", Target::Selftest { vendor: None }),
+            (
+                "selftest:smmuv3",
+                Target::Selftest {
+                    vendor: Some(Vendor::SmmuV3),
+                },
+            ),
+            (
+                "vfio:/dev/vfio/devices/vfio0",
+                Target::Vfio {
+                    device: "/dev/vfio/devices/vfio0".into(),
+                },
+            ),
         ] {
             assert_eq!(text.parse(), Ok(target.clone()));
             assert_eq!(target.to_string().parse(), Ok(target));
@@ -125,6 +200,14 @@ mod tests {
             ("model,instances=2,instances=4", "twice"),
             ("model,color=red", "instances=N only"),
             ("", "no target"),
+            ("pid", "no target"),
+            ("kernel:vtd", "no options"),
+            ("selftest:arm", "no vendor"),
+            ("selftest,instances=2", "a vendor only"),
+            ("vfio", "no target"),
+            ("vfio:/dev/vfio/12", "VFIO group"),
+            ("vfio:0000:00:02.0", "vfio-dev"),
+            ("vfio:/dev/vfio/devices/vfio", "vfio-dev"),
         ] {
             let error = text.parse::<Target>().unwrap_err();
             assert!(error.contains(part), "{text}: {error}");

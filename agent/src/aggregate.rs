@@ -1,17 +1,25 @@
 use std::time::{Duration, Instant, SystemTime};
 
-use hwptop_abi::{InstanceArg, SlowRecord, Stage};
+use hwptop_abi::{GuestCell, InstanceArg, SlowRecord, Stage};
 
 use crate::{
     snapshot::{
-        Activity, AttachedProbe, EventCounts, GuestCounts, InstanceSnapshot, MeasuredBy, SlowEvent,
-        Snapshot, StageActivity,
+        Activity, AttachedProbe, EventCounts, FailedRequest, GuestCounts, InstanceSnapshot,
+        MeasuredBy, SlowEvent, Snapshot, StageActivity, StageAttachment,
     },
-    totals::{InstanceTotals, StageTotals, Totals},
+    totals::{InstanceTotals, ObjectTotals, StageTotals, Stages, Totals},
 };
+
+mod objects;
+mod processes;
+
+use objects::Objects;
+use processes::Processes;
 
 /// The slow events one snapshot carries; the oldest give way.
 const SLOW_SHOWN: usize = 256;
+/// The failed requests one snapshot carries; the oldest give way.
+const FAILURES_SHOWN: usize = 256;
 
 /// What holds for every snapshot of a measurement.
 #[derive(Clone, Debug)]
@@ -24,8 +32,10 @@ pub struct Origin {
     pub timing_profile: Option<String>,
     /// The batching policy of the guest queues, where the driver runs in this process.
     pub policy: Option<&'static str>,
-    /// The probes that are attached.
+    /// The static probes that are attached.
     pub probes: Vec<AttachedProbe>,
+    /// What times the kernel's stages; empty where the kernel is not looked at.
+    pub stages: Vec<StageAttachment>,
     /// Events beyond this latency are kept one by one.
     pub slow_threshold: Duration,
     /// The instances that are known beforehand: they are shown before they do
@@ -40,7 +50,10 @@ pub struct Aggregator {
     started: Instant,
     last: Instant,
     earlier: Vec<InstanceTotals>,
+    objects: Objects,
+    processes: Processes,
     slow_cut: u64,
+    failures_cut: u64,
 }
 
 impl Aggregator {
@@ -52,7 +65,10 @@ impl Aggregator {
             started: now,
             last: now,
             earlier: Vec::new(),
+            objects: Objects::default(),
+            processes: Processes::default(),
             slow_cut: 0,
+            failures_cut: 0,
         }
     }
 
@@ -67,12 +83,17 @@ impl Aggregator {
         let interval = now.duration_since(self.last);
         self.last = now;
         self.announce(&mut totals.instances);
-        self.slow_cut += totals.slow.len().saturating_sub(SLOW_SHOWN) as u64;
-        let instances: Vec<InstanceSnapshot> = totals
-            .instances
-            .iter()
-            .map(|instance| self.instance(instance))
-            .collect();
+        self.slow_cut += keep_newest(&mut totals.slow, SLOW_SHOWN);
+        self.failures_cut += keep_newest(&mut totals.failures, FAILURES_SHOWN);
+        let events = self.events(&totals);
+        let names = Names(&totals.instances);
+        self.processes.keep(
+            totals.objects.iter().map(|object| object.key),
+            totals.failures.iter().map(|failure| failure.tgid),
+        );
+        let (objects, objects_left_out) =
+            self.objects
+                .snapshots(totals.objects, &names, &mut self.processes);
         let snapshot = Snapshot {
             taken_at: SystemTime::now(),
             interval,
@@ -82,18 +103,25 @@ impl Aggregator {
             timing_profile: self.origin.timing_profile.clone(),
             policy: self.origin.policy,
             probes: self.origin.probes.clone(),
-            events: self.events(&totals),
+            stages: self.origin.stages.clone(),
+            events,
             slow_threshold: self.origin.slow_threshold,
-            slow: totals
-                .slow
-                .iter()
-                .rev()
-                .take(SLOW_SHOWN)
-                .rev()
-                .map(slow_event)
-                .collect(),
+            slow: totals.slow.iter().map(|slow| names.slow(slow)).collect(),
             diagnostics: totals.diagnostics,
-            instances,
+            instances: totals
+                .instances
+                .iter()
+                .map(|instance| self.instance(instance))
+                .collect(),
+            objects,
+            objects_left_out,
+            failures: totals
+                .failures
+                .iter()
+                .map(|record| names.failure(record, &mut self.processes))
+                .collect(),
+            failures_dropped: self.failures_cut,
+            hw_queues: totals.hw_queues,
         };
         self.earlier = totals.instances;
         snapshot
@@ -101,18 +129,22 @@ impl Aggregator {
 
     fn instance(&self, now: &InstanceTotals) -> InstanceSnapshot {
         let number = now.instance.number();
-        let nothing = InstanceTotals::new(now.instance);
         let earlier = self
             .earlier
             .iter()
-            .find(|earlier| earlier.instance.number() == number)
-            .unwrap_or(&nothing);
+            .find(|earlier| earlier.instance.number() == number);
         InstanceSnapshot {
             number,
-            name: instance_name(now.instance),
-            modelled: now.instance.is_modelled(),
-            interval: activity_since(now, earlier),
-            total: activity_since(now, &nothing),
+            name: now.display_name(),
+            kind: now.kind,
+            interval: Activity {
+                guest: guest_since(&now.guest, earlier.map(|earlier| &earlier.guest)),
+                ..activity_since(&now.stages, earlier.map(|earlier| &earlier.stages))
+            },
+            total: Activity {
+                guest: guest_since(&now.guest, None),
+                ..activity_since(&now.stages, None)
+            },
             driver: None,
             fault: None,
         }
@@ -139,17 +171,29 @@ impl Aggregator {
             slow_dropped: totals.slow_dropped + self.slow_cut,
             ..EventCounts::default()
         };
-        for stage in totals
-            .instances
-            .iter()
-            .flat_map(|instance| &instance.stages)
-        {
+        // What no instance was reached for is in no instance's totals.
+        let has_instance = |object: &&ObjectTotals| {
+            let number = object.key.instance;
+            let mut known = totals.instances.iter();
+            known.any(|instance| instance.instance.number() == number)
+        };
+        let unreached = totals.objects.iter().filter(|object| !has_instance(object));
+        let instances = totals.instances.iter().map(|instance| &instance.stages);
+        let stages = instances.chain(unreached.map(|object| &object.stages));
+        for stage in stages.flatten() {
             events.seen += stage.0.seen;
             events.recorded += stage.recorded();
             events.lost += stage.0.lost_no_start;
         }
         events
     }
+}
+
+/// Leaves the newest `most` records, which are the last; returns how many went.
+fn keep_newest(records: &mut Vec<SlowRecord>, most: usize) -> u64 {
+    let excess = records.len().saturating_sub(most);
+    records.drain(..excess);
+    excess as u64
 }
 
 /// The instance's name: `model-vtd0` for a model, `vtd0` for an IOMMU unit that the
@@ -167,18 +211,33 @@ pub fn instance_name(instance: InstanceArg) -> String {
     }
 }
 
-fn activity_since(now: &InstanceTotals, earlier: &InstanceTotals) -> Activity {
-    let stage = |stage: Stage| stage_activity(&now.stage(stage).since(earlier.stage(stage)));
-    let since = |now: u64, earlier: u64| now.saturating_sub(earlier);
+fn guest_since(now: &GuestCell, earlier: Option<&GuestCell>) -> GuestCounts {
+    let earlier = earlier.copied().unwrap_or_default();
+    GuestCounts {
+        doorbells: now.doorbells.saturating_sub(earlier.doorbells),
+        descriptors: now.descriptors.saturating_sub(earlier.descriptors),
+        waits: now.waits.saturating_sub(earlier.waits),
+        faults: now.faults.saturating_sub(earlier.faults),
+    }
+}
+
+/// What the stages did since `earlier`, or since the measurement began; nothing of a
+/// guest.
+fn activity_since(now: &Stages, earlier: Option<&Stages>) -> Activity {
+    let stage = |stage: Stage| {
+        let now = &now[stage as usize];
+        match earlier.map(|earlier| &earlier[stage as usize]) {
+            Some(earlier) => stage_activity(&now.since(earlier)),
+            None => stage_activity(now),
+        }
+    };
     Activity {
-        guest: GuestCounts {
-            doorbells: since(now.guest.doorbells, earlier.guest.doorbells),
-            descriptors: since(now.guest.descriptors, earlier.guest.descriptors),
-            waits: since(now.guest.waits, earlier.guest.waits),
-            faults: since(now.guest.faults, earlier.guest.faults),
-        },
+        guest: GuestCounts::default(),
         request: stage(Stage::Request),
         submission: stage(Stage::Submission),
+        driver_op: stage(Stage::DriverOp),
+        unattributed: stage(Stage::Unattributed),
+        host_submission: stage(Stage::HostSubmission),
     }
 }
 
@@ -189,19 +248,46 @@ fn stage_activity(totals: &StageTotals) -> StageActivity {
         lost: totals.0.lost_no_start,
         items: totals.0.items,
         errors: totals.0.errors,
+        total_ns: totals.0.total_ns,
         latency: totals.latency(),
     }
 }
 
-fn slow_event(record: &SlowRecord) -> SlowEvent {
-    SlowEvent {
-        instance: instance_name(InstanceArg::from_raw(record.instance)),
-        stage: Stage::from_number(record.stage).unwrap_or(Stage::Request),
-        latency: Duration::from_nanos(record.latency_ns),
-        hwpt: record.hwpt,
-        items: record.items,
-        tid: (record.tid != 0).then_some(record.tid),
-        errno: record.errno,
+/// The instances of one read, to call records by their names.
+struct Names<'a>(&'a [InstanceTotals]);
+
+impl Names<'_> {
+    fn of(&self, number: u16) -> Option<String> {
+        let known = self.0.iter().find(|one| one.instance.number() == number);
+        known.map(InstanceTotals::display_name)
+    }
+
+    fn slow(&self, record: &SlowRecord) -> SlowEvent {
+        let instance = InstanceArg::from_raw(record.instance);
+        SlowEvent {
+            instance: self
+                .of(instance.number())
+                .unwrap_or_else(|| instance_name(instance)),
+            stage: Stage::from_number(record.stage).unwrap_or(Stage::Request),
+            latency: Duration::from_nanos(record.latency_ns),
+            hwpt: record.hwpt,
+            items: record.items,
+            tid: (record.tid != 0).then_some(record.tid),
+            errno: record.errno,
+        }
+    }
+
+    fn failure(&self, record: &SlowRecord, processes: &mut Processes) -> FailedRequest {
+        FailedRequest {
+            instance: self.of(InstanceArg::from_raw(record.instance).number()),
+            hwpt: record.hwpt,
+            process: (record.tgid != 0).then(|| processes.process(record.tgid)),
+            tid: (record.tid != 0).then_some(record.tid),
+            asked: record.asked,
+            handled: record.items,
+            errno: record.errno,
+            latency: Duration::from_nanos(record.latency_ns),
+        }
     }
 }
 

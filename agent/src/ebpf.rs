@@ -3,14 +3,14 @@
 use std::time::Duration;
 
 use aya::{
-    EbpfLoader, include_bytes_aligned,
+    include_bytes_aligned,
     maps::{Array, Map, MapData, MapError, PerCpuArray, RingBuf},
     programs::{ProgramError, UProbe, uprobe::UProbeAttachLocation, uprobe::UProbeScope},
     util::nr_cpus,
 };
 use aya_log::EbpfLogger;
 use hwptop_abi::{
-    Config, GuestCell, InstanceArg, MAX_INSTANCES, STAGES, SlowRecord, Stage, StageCell,
+    Config, GuestCell, InstanceArg, MAX_INSTANCES, PROBE_STAGES, SlowRecord, Stage, StageCell,
 };
 
 use crate::{
@@ -25,16 +25,28 @@ use crate::{
 mod diagnostics;
 mod empty;
 mod plain;
+mod room;
 
 use diagnostics::Diagnostics;
 pub use empty::EmptyProbes;
 use plain::{Cell, Guest, Settings, Unattributed};
+pub(crate) use room::{Purpose, loader};
 
 /// Built from `ebpf/probes` by `cargo xtask ebpf`.
-static OBJECT: &[u8] = include_bytes_aligned!(concat!(
+#[cfg(target_arch = "x86_64")]
+pub(crate) static OBJECT: &[u8] = include_bytes_aligned!(concat!(
     env!("CARGO_MANIFEST_DIR"),
-    "/../ebpf/object/hwptop.bpf.o"
+    "/../ebpf/object/hwptop.x86_64.bpf.o"
 ));
+/// As above.
+#[cfg(target_arch = "aarch64")]
+pub(crate) static OBJECT: &[u8] = include_bytes_aligned!(concat!(
+    env!("CARGO_MANIFEST_DIR"),
+    "/../ebpf/object/hwptop.aarch64.bpf.o"
+));
+/// Programs read their arguments from registers: there are none for this processor.
+#[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
+pub(crate) static OBJECT: &[u8] = &[];
 
 /// The programs; each is named after the static probe it belongs on. With it, how
 /// many arguments the probe has.
@@ -47,9 +59,12 @@ const PROGRAMS: [(&str, usize); 6] = [
     ("guest_fault", 3),
 ];
 
-/// Where the programs find a probe's arguments: in the registers of a function's, on
-/// x86-64.
+/// Where the programs find a probe's arguments: in the registers of a function's.
+#[cfg(not(target_arch = "aarch64"))]
 const ARGUMENTS: [&str; 5] = ["8@%rdi", "4@%esi", "4@%edx", "4@%ecx", "-4@%r8d"];
+/// As above.
+#[cfg(target_arch = "aarch64")]
+const ARGUMENTS: [&str; 5] = ["8@x0", "4@x1", "4@x2", "4@x3", "-4@x4"];
 
 /// The most kernel memory that the histograms may take, all CPUs together: 64
 /// instances up to 63 CPUs, 31 at 128 CPUs.
@@ -202,7 +217,7 @@ impl Ebpf {
             return Ok(None);
         };
         let mut totals = InstanceTotals::new(InstanceArg::from_raw(raw));
-        for stage in Stage::ALL {
+        for stage in Stage::PROBED {
             totals.stages[stage as usize] = self.settled(stage.cell_index(number))?;
         }
         let guests = self.guests.get(&number, 0).map_err(|source| SourceError {
@@ -268,17 +283,17 @@ impl Source for Ebpf {
 /// Loads the object, with maps that fit the machine.
 fn load() -> Result<aya::Ebpf, EbpfError> {
     let instances = instances_kept(nr_cpus().unwrap_or(1));
-    let loaded = EbpfLoader::new()
+    let loaded = loader(Purpose::StaticProbes)
         .map_max_entries("INSTANCES", instances)
         .map_max_entries("GUESTS", instances)
-        .map_max_entries("CELLS", instances * STAGES)
+        .map_max_entries("CELLS", instances * PROBE_STAGES)
         .load(OBJECT)?;
     Ok(loaded)
 }
 
 /// For how many instances there is room within [`CELLS_BYTES_MAX`].
 fn instances_kept(cpus: usize) -> u32 {
-    let per_instance = size_of::<StageCell>() * STAGES as usize * cpus.max(1);
+    let per_instance = size_of::<StageCell>() * PROBE_STAGES as usize * cpus.max(1);
     let room = u32::try_from(CELLS_BYTES_MAX / per_instance).unwrap_or(u32::MAX);
     room.clamp(1, MAX_INSTANCES)
 }
@@ -369,7 +384,7 @@ mod tests {
         assert_eq!(instances_kept(2), MAX_INSTANCES);
         for cpus in [0, 1, 64, 128, 512, 8192] {
             let kept = instances_kept(cpus);
-            let bytes = size_of::<StageCell>() * (kept * STAGES) as usize * cpus;
+            let bytes = size_of::<StageCell>() * (kept * PROBE_STAGES) as usize * cpus;
             assert!(
                 kept >= 1 && (bytes <= CELLS_BYTES_MAX || kept == 1),
                 "{cpus} CPUs"

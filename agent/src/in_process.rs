@@ -6,7 +6,9 @@ use std::sync::{
 };
 use std::{collections::VecDeque, time::Duration};
 
-use hwptop_abi::{BUCKETS, Bucket, GuestCell, InstanceArg, STAGES, SlowRecord, Stage, StageCell};
+use hwptop_abi::{
+    BUCKETS, Bucket, GuestCell, InstanceArg, PROBE_STAGES, SlowRecord, Stage, StageCell,
+};
 
 use crate::nanos;
 use crate::totals::{InstanceTotals, Source, SourceError, StageTotals, Totals};
@@ -39,13 +41,14 @@ struct InstanceCells {
     descriptors: AtomicU64,
     waits: AtomicU64,
     faults: AtomicU64,
-    stages: [Cell; STAGES as usize],
+    stages: [Cell; PROBE_STAGES as usize],
 }
 
 #[derive(Debug)]
 struct Cell {
     items: AtomicU64,
     errors: AtomicU64,
+    total_ns: AtomicU64,
     buckets: Box<[AtomicU64]>,
 }
 
@@ -54,6 +57,7 @@ impl Default for Cell {
         Self {
             items: AtomicU64::default(),
             errors: AtomicU64::default(),
+            total_ns: AtomicU64::default(),
             buckets: (0..BUCKETS).map(|_| AtomicU64::default()).collect(),
         }
     }
@@ -99,14 +103,18 @@ impl Recorder {
         }))
     }
 
-    /// Counts one end. An instance that was not announced is ignored.
+    /// Counts one end. An instance that was not announced is ignored, and so is
+    /// a stage that no static probe delimits.
     pub fn record(&self, seen: Observation) {
         let Some(cells) = self.0.instances.get(seen.instance) else {
             return;
         };
-        let cell = &cells.stages[seen.stage as usize];
+        let Some(cell) = cells.stages.get(seen.stage as usize) else {
+            return;
+        };
         let latency_ns = nanos(seen.latency);
         cell.buckets[Bucket::of(latency_ns).index()].fetch_add(1, Ordering::Relaxed);
+        cell.total_ns.fetch_add(latency_ns, Ordering::Relaxed);
         cell.items
             .fetch_add(u64::from(seen.items), Ordering::Relaxed);
         cell.errors
@@ -146,6 +154,8 @@ impl Recorder {
             items: seen.items,
             tid: 0,
             errno: seen.errno,
+            tgid: 0,
+            asked: seen.items,
         });
     }
 }
@@ -165,16 +175,17 @@ impl Source for Recorder {
 impl InstanceCells {
     fn totals(&self) -> InstanceTotals {
         let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
-        InstanceTotals {
-            instance: self.instance,
-            guest: GuestCell {
-                doorbells: read(&self.doorbells),
-                descriptors: read(&self.descriptors),
-                waits: read(&self.waits),
-                faults: read(&self.faults),
-            },
-            stages: Stage::ALL.map(|stage| self.stages[stage as usize].totals()),
+        let mut totals = InstanceTotals::new(self.instance);
+        totals.guest = GuestCell {
+            doorbells: read(&self.doorbells),
+            descriptors: read(&self.descriptors),
+            waits: read(&self.waits),
+            faults: read(&self.faults),
+        };
+        for (totals, cell) in totals.stages.iter_mut().zip(&self.stages) {
+            *totals = cell.totals();
         }
+        totals
     }
 }
 
@@ -182,6 +193,7 @@ impl Cell {
     fn totals(&self) -> StageTotals {
         let mut cell = StageCell::ZERO;
         cell.errors = self.errors.load(Ordering::Relaxed);
+        cell.total_ns = self.total_ns.load(Ordering::Relaxed);
         cell.items = self.items.load(Ordering::Relaxed);
         for (count, counter) in cell.buckets.iter_mut().zip(&self.buckets) {
             *count = counter.load(Ordering::Relaxed);

@@ -10,9 +10,11 @@
 //! what eBPF measured and what the process measured itself can be compared.
 
 mod aggregate;
+mod commands;
 mod counters;
 mod ebpf;
 mod in_process;
+pub mod kernel;
 mod message;
 mod process;
 mod readiness;
@@ -22,12 +24,17 @@ mod time;
 mod totals;
 
 pub use aggregate::{Aggregator, Origin, instance_name};
+pub use commands::{CommandCounts, CommandError, CommandStream, SubmittedCommands};
 pub use counters::{CounterReading, ThreadCounters};
 pub use ebpf::{Ebpf, EbpfError, EmptyProbes};
 pub use in_process::{Observation, Recorder};
+pub use kernel::{EmptyKernelError, EmptyKernelProbes, Kernel, KernelError, KernelOptions, Method};
 pub use message::full_message;
 pub use process::{ProcessError, TargetProcess};
 pub use readiness::{Missing, can_load_ebpf};
 pub use static_probe::{PROVIDER, StaticProbe, StaticProbeError};
 pub use time::nanos;
-pub use totals::{InstanceTotals, Source, SourceError, StageTotals, Totals};
+pub use totals::{
+    HwQueues, InstanceKind, InstanceTotals, ObjectKey, ObjectTotals, Source, SourceError,
+    StageTotals, Stages, Totals,
+};

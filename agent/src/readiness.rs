@@ -3,7 +3,7 @@
 
 use std::{env::consts::ARCH, fs, path::Path};
 
-use crate::message::io_cause;
+use crate::{kernel::reason::Reason, message::io_cause};
 
 /// What eBPF on static probes lacks here.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -20,8 +20,8 @@ pub enum Missing {
     /// The process has no file descriptor left.
     #[error("no file descriptor left for probes (EMFILE): raise the limit (ulimit -n)")]
     Descriptors,
-    /// The compiled programs read another processor's registers.
-    #[error("the compiled eBPF programs are for x86-64, this machine is {ARCH}")]
+    /// The compiled programs read other processors' registers.
+    #[error("the compiled eBPF programs are for x86-64 and arm64, this machine is {ARCH}")]
     Architecture,
     /// The kernel has no uprobes.
     #[error(
@@ -34,6 +34,12 @@ pub enum Missing {
          and CONFIG_BPF_EVENTS=y"
     )]
     Bpf(String),
+    /// The kernel's requests cannot be watched.
+    #[error("the kernel's invalidation requests cannot be watched: {}", .0.with_remedy())]
+    Kernel(Box<Reason>),
+    /// `/dev/iommu` cannot be opened; with the remedy.
+    #[error("/dev/iommu: {0}")]
+    IommuDevice(String),
 }
 
 const UPROBE_PMU: &str = "/sys/bus/event_source/devices/uprobe/type";
@@ -46,20 +52,41 @@ const CAP_BPF: u32 = 39;
 /// # Errors
 /// [`Missing`]: the first thing that is not there, with what provides it.
 pub fn can_load_ebpf() -> Result<(), Missing> {
-    if ARCH != "x86_64" {
-        return Err(Missing::Architecture);
-    }
     let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
-    if !effective_capabilities(&status).is_some_and(may_load) {
-        return Err(Missing::Capability);
-    }
-    if !Path::new(UPROBE_PMU).exists() {
-        return Err(Missing::Uprobes);
+    let capabilities = effective_capabilities(&status);
+    if let Some(missing) = uprobes_missing(capabilities, Path::new(UPROBE_PMU).exists()) {
+        return Err(missing);
     }
     match aya::sys::is_program_supported(aya::programs::ProgramType::KProbe) {
         Ok(true) => Ok(()),
         Ok(false) => Err(Missing::Bpf("program type kprobe is not known".to_owned())),
         Err(error) => Err(Missing::Bpf(error.to_string())),
+    }
+}
+
+/// What static probes lack, by what the machine shows without asking its kernel.
+pub(crate) fn uprobes_missing(capabilities: Option<u64>, uprobes: bool) -> Option<Missing> {
+    if !matches!(ARCH, "x86_64" | "aarch64") {
+        Some(Missing::Architecture)
+    } else if !capabilities.is_some_and(may_load) {
+        Some(Missing::Capability)
+    } else if !uprobes {
+        Some(Missing::Uprobes)
+    } else {
+        None
+    }
+}
+
+/// Whether this process may load eBPF programs of any type.
+///
+/// # Errors
+/// [`Missing::Capability`].
+pub(crate) fn may_load_ebpf() -> Result<(), Missing> {
+    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
+    if effective_capabilities(&status).is_some_and(may_load) {
+        Ok(())
+    } else {
+        Err(Missing::Capability)
     }
 }
 
@@ -76,12 +103,12 @@ impl Missing {
     }
 }
 
-fn may_load(capabilities: u64) -> bool {
+pub(crate) fn may_load(capabilities: u64) -> bool {
     let has = |capability: u32| capabilities >> capability & 1 == 1;
     has(CAP_SYS_ADMIN) || (has(CAP_BPF) && has(CAP_PERFMON))
 }
 
-fn effective_capabilities(status: &str) -> Option<u64> {
+pub(crate) fn effective_capabilities(status: &str) -> Option<u64> {
     let line = status
         .lines()
         .find_map(|line| line.strip_prefix("CapEff:"))?;

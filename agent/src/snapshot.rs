@@ -1,22 +1,36 @@
 //! The one type that every view, exporter and file is made from.
 
-use std::time::{Duration, SystemTime};
+use std::{
+    collections::BTreeSet,
+    time::{Duration, SystemTime},
+};
 
 use hdrhistogram::Histogram;
-use hwptop_abi::Stage;
+
+use crate::totals::{HwQueues, InstanceKind};
 
 mod activity;
+mod attachment;
 mod csv;
+mod errno;
 mod json;
+mod object;
+mod split;
 
 pub use activity::{Activity, DriverCounts, GuestCounts, StageActivity};
+pub use attachment::{How, StageAttachment};
 pub use csv::{CSV_HEADER, csv_rows};
+pub use errno::errno_name;
+pub use hwptop_abi::Stage;
 pub use json::{Document, SCHEMA};
+pub use object::{FailedRequest, ObjectSnapshot, Owner, Process};
+pub use split::Split;
 
 /// How the figures were taken.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum MeasuredBy {
-    /// eBPF programs on the driver's static probes.
+    /// eBPF programs: on the driver's static probes, which [`Snapshot::probes`] names,
+    /// or in the kernel, where [`Snapshot::stages`] says how.
     Ebpf,
     /// Clock reads in the measured process; `why` names what eBPF lacked.
     InProcess {
@@ -87,8 +101,8 @@ pub struct InstanceSnapshot {
     pub number: u16,
     /// Its name, as the kernel or the model gives it.
     pub name: String,
-    /// Whether a model stands behind it instead of hardware.
-    pub modelled: bool,
+    /// What stands behind it.
+    pub kind: InstanceKind,
     /// What happened in the interval.
     pub interval: Activity,
     /// What happened since the measurement began.
@@ -116,8 +130,11 @@ pub struct Snapshot {
     pub policy: Option<&'static str>,
     /// The timing profile of the model, where one runs in this process.
     pub timing_profile: Option<String>,
-    /// The probes that are attached.
+    /// The static probes that are attached.
     pub probes: Vec<AttachedProbe>,
+    /// What times the kernel's stages, and what does not; empty where the kernel is not
+    /// looked at.
+    pub stages: Vec<StageAttachment>,
     /// What became of the events.
     pub events: EventCounts,
     /// Events beyond this latency are in `slow`.
@@ -128,24 +145,111 @@ pub struct Snapshot {
     pub diagnostics: Vec<String>,
     /// By instance number.
     pub instances: Vec<InstanceSnapshot>,
+    /// Where requests come from, those with the most in the interval first; part of what
+    /// `instances` counts. Bounded in number.
+    pub objects: Vec<ObjectSnapshot>,
+    /// Objects that are known but not in `objects`: there are too many.
+    pub objects_left_out: usize,
+    /// The failed requests of the interval, oldest first, bounded in number.
+    pub failures: Vec<FailedRequest>,
+    /// Failed requests that no snapshot carried, since the measurement began.
+    pub failures_dropped: u64,
+    /// Allocations of hardware queues since the measurement began, where they are
+    /// counted.
+    pub hw_queues: Option<HwQueues>,
 }
 
 impl Snapshot {
     /// Whether any figure in it comes from a model.
     #[must_use]
     pub fn is_modelled(&self) -> bool {
-        self.instances.iter().any(|instance| instance.modelled)
+        self.kinds().contains(&InstanceKind::Modelled)
+    }
+
+    /// What stands behind the instances, each kind once.
+    #[must_use]
+    pub fn kinds(&self) -> BTreeSet<InstanceKind> {
+        self.instances.iter().map(|one| one.kind).collect()
+    }
+
+    /// The name of the instance with this number, if there is one.
+    #[must_use]
+    pub fn instance_name(&self, number: u16) -> Option<&str> {
+        let instance = self.instances.iter().find(|one| one.number == number);
+        instance.map(|one| one.name.as_str())
+    }
+
+    /// Whether the kernel is looked at: what has stages beyond those of the driver's
+    /// static probes.
+    #[must_use]
+    pub fn is_of_the_kernel(&self) -> bool {
+        !self.stages.is_empty()
+    }
+
+    /// Whether something times `stage` in the kernel.
+    #[must_use]
+    pub fn times(&self, stage: Stage) -> bool {
+        let attached = |stage| {
+            let of_stage = |one: &StageAttachment| one.stage == stage && one.how.is_some();
+            self.stages.iter().any(of_stage)
+        };
+        match stage {
+            Stage::Request | Stage::DriverOp | Stage::Submission => attached(stage),
+            Stage::Unattributed => attached(Stage::Request) && attached(Stage::DriverOp),
+            Stage::HostSubmission => attached(Stage::Submission),
+        }
+    }
+
+    /// The stages to show of `activity`, outermost first: those that static probes
+    /// delimit always, any other where something times it or it was counted.
+    pub fn stages_of(&self, activity: &Activity) -> impl Iterator<Item = Stage> {
+        let outermost_first = [
+            Stage::Request,
+            Stage::DriverOp,
+            Stage::Submission,
+            Stage::Unattributed,
+            Stage::HostSubmission,
+        ];
+        outermost_first.into_iter().filter(|&stage| {
+            Stage::PROBED.contains(&stage) || self.times(stage) || activity.stage(stage).seen > 0
+        })
+    }
+
+    /// What the guest queue in front of an instance did; `None` where there is none: the
+    /// kernel is looked at and nothing counted.
+    #[must_use]
+    pub fn guest_of(&self, activity: &Activity) -> Option<GuestCounts> {
+        let guest = activity.guest;
+        (!self.is_of_the_kernel() || guest != GuestCounts::default()).then_some(guest)
+    }
+
+    /// As [`Self::stages_of`], for an object: it has no part in what happens outside any
+    /// request.
+    pub fn stages_of_object(&self, activity: &Activity) -> impl Iterator<Item = Stage> {
+        self.stages_of(activity)
+            .filter(|stage| *stage != Stage::HostSubmission)
+    }
+
+    /// Where the time of the requests in `activity` went; `None` where the kernel is not
+    /// looked at or no request was timed.
+    #[must_use]
+    pub fn split(&self, activity: &Activity) -> Option<Split> {
+        Split::of(activity, |stage| self.times(stage))
     }
 }
 
 /// An empty latency histogram in nanoseconds with the range and precision that
 /// snapshots use: 1 ns to 68.7 s, two significant digits (the eBPF buckets
 /// it is filled from are coarser, at 3.1 %).
-///
-/// # Panics
-/// Never: the bounds are constants that hdrhistogram accepts.
 #[must_use]
 pub fn latency_histogram() -> Histogram<u64> {
-    Histogram::new_with_bounds(1, hwptop_abi::MAX_TRACKABLE_NS, 2)
-        .expect("constant bounds are valid")
+    histogram_up_to(hwptop_abi::MAX_TRACKABLE_NS)
 }
+
+/// As [`latency_histogram`], up to `ns` only; less than 2 ns are taken as 2.
+pub(crate) fn histogram_up_to(ns: u64) -> Histogram<u64> {
+    Histogram::new_with_bounds(1, ns.max(2), 2).expect("these bounds are valid")
+}
+
+#[cfg(test)]
+mod tests;

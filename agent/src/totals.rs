@@ -1,7 +1,7 @@
 use hdrhistogram::Histogram;
 use hwptop_abi::{Bucket, GuestCell, InstanceArg, STAGES, SlowRecord, Stage, StageCell};
 
-use crate::snapshot::latency_histogram;
+use crate::{aggregate::instance_name, snapshot::histogram_up_to};
 
 /// What one (instance, stage) counted since the measurement began, all CPUs
 /// together.
@@ -51,10 +51,12 @@ impl StageTotals {
             .filter_map(|(index, count)| Some((Bucket::at(index)?, *count)))
     }
 
-    /// The recorded latencies in nanoseconds, each as the middle of its bucket.
+    /// The recorded latencies in nanoseconds, each as the middle of its bucket. It is
+    /// only as large as the slowest of them asks for: a snapshot holds many.
     #[must_use]
     pub fn latency(&self) -> Histogram<u64> {
-        let mut latency = latency_histogram();
+        let slowest = self.buckets().last();
+        let mut latency = histogram_up_to(slowest.map_or(0, |(bucket, _)| bucket.middle_ns()));
         for (bucket, count) in self.buckets() {
             // hdrhistogram's smallest value is 1; 0 ns is below any clock's step.
             latency.saturating_record_n(bucket.middle_ns().max(1), count);
@@ -69,6 +71,7 @@ impl StageTotals {
             (&mut cell.lost_no_start, other.lost_no_start),
             (&mut cell.items, other.items),
             (&mut cell.errors, other.errors),
+            (&mut cell.total_ns, other.total_ns),
         ] {
             *mine = operation(*mine, theirs);
         }
@@ -78,15 +81,22 @@ impl StageTotals {
     }
 }
 
+/// The totals of every stage, by [`Stage`].
+pub type Stages = [StageTotals; STAGES as usize];
+
 /// What one instance counted since the measurement began.
 #[derive(Clone, Debug)]
 pub struct InstanceTotals {
-    /// Which instance, and what stands behind it.
+    /// Which instance. Of an instance of the kernel, its vendor is not looked at.
     pub instance: InstanceArg,
+    /// The kernel's own name for it, as in `/sys/class/iommu`.
+    pub name: Option<String>,
+    /// What stands behind it.
+    pub kind: InstanceKind,
     /// Its guest queue.
     pub guest: GuestCell,
     /// By [`Stage`].
-    pub stages: [StageTotals; STAGES as usize],
+    pub stages: Stages,
 }
 
 impl InstanceTotals {
@@ -95,9 +105,23 @@ impl InstanceTotals {
     pub fn new(instance: InstanceArg) -> Self {
         Self {
             instance,
+            name: None,
+            kind: if instance.is_modelled() {
+                InstanceKind::Modelled
+            } else {
+                InstanceKind::Hardware
+            },
             guest: GuestCell::default(),
             stages: Default::default(),
         }
+    }
+
+    /// The kernel's name for it where that is known, else [`instance_name`].
+    #[must_use]
+    pub fn display_name(&self) -> String {
+        self.name
+            .clone()
+            .unwrap_or_else(|| instance_name(self.instance))
     }
 
     /// The totals of one stage.
@@ -107,11 +131,76 @@ impl InstanceTotals {
     }
 }
 
+/// What stands behind an instance.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum InstanceKind {
+    /// Hardware.
+    Hardware,
+    /// hwptop's own model.
+    Modelled,
+    /// A unit that a virtual machine monitor emulates: this machine is virtual.
+    Emulated,
+    /// The kernel's selftest mock (`CONFIG_IOMMUFD_TEST`).
+    Mock,
+}
+
+impl InstanceKind {
+    /// The word for it in every view and file.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Hardware => "hardware",
+            Self::Modelled => "modelled",
+            Self::Emulated => "emulated",
+            Self::Mock => "mock",
+        }
+    }
+}
+
+/// Whose requests they are: one HWPT or vIOMMU of one process.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ObjectKey {
+    /// Number of the instance; as in [`InstanceTotals::instance`]. One that no instance
+    /// has where the requests failed before any IOMMU was reached.
+    pub instance: u16,
+    /// Process id; `None` for the requests of all processes beyond those that are kept
+    /// apart.
+    pub tgid: Option<u32>,
+    /// Tells iommufd contexts of one process apart; no meaning of its own.
+    pub context: u64,
+    /// Id of the nested HWPT or vIOMMU within the context; 0 where `tgid` is `None`.
+    pub hwpt: u32,
+}
+
+/// What one object counted since the measurement began.
+#[derive(Clone, Debug)]
+pub struct ObjectTotals {
+    /// Whose.
+    pub key: ObjectKey,
+    /// By [`Stage`].
+    pub stages: Stages,
+}
+
+/// Allocations of `IOMMUFD_OBJ_HW_QUEUE` objects (`IOMMU_HW_QUEUE_ALLOC`).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct HwQueues {
+    /// That succeeded.
+    pub allocated: u64,
+    /// That failed.
+    pub failed: u64,
+}
+
 /// Everything a source has counted, and the slow events since it was last read.
 #[derive(Clone, Debug, Default)]
 pub struct Totals {
     /// By instance number; only instances that did anything.
     pub instances: Vec<InstanceTotals>,
+    /// Where requests come from, part of `instances` (kernel probes only).
+    pub objects: Vec<ObjectTotals>,
+    /// Failed requests since the last read, oldest first (kernel probes only).
+    pub failures: Vec<SlowRecord>,
+    /// Allocations of hardware queues, where they are counted (kernel probes only).
+    pub hw_queues: Option<HwQueues>,
     /// Ends of instances beyond the number that is kept apart: seen and lost.
     pub unattributed: u64,
     /// Slow events that could not be kept.

@@ -135,11 +135,7 @@ impl Fleet {
     /// # Errors
     /// [`FleetError`]; no guest runs then.
     pub fn start(config: &FleetConfig) -> Result<Self, FleetError> {
-        let mut fleet = Self {
-            guests: Vec::new(),
-            stop: Arc::new(AtomicBool::new(false)),
-            vendors: BTreeSet::new(),
-        };
+        let mut fleet = Self::empty();
         if config.captures.len() > usize::from(config.instances) {
             return Err(FleetError::TooManyCaptures {
                 captures: config.captures.len(),
@@ -177,6 +173,34 @@ impl Fleet {
             guest.iommu_mut().set_policy(config.policy);
             guests.push(((*name).to_owned(), guest));
         }
+        fleet.run(guests, config)
+    }
+
+    /// Starts guests that the caller has set up, on backends of its own choice; number i
+    /// is instance i. Of `config`, `captures`, `instances` and `policy` say nothing about them.
+    ///
+    /// # Errors
+    /// [`FleetError::Spawn`]; no guest runs then.
+    pub fn of_guests<B: Backend + 'static>(
+        guests: Vec<(String, Guest<B>)>,
+        config: &FleetConfig,
+    ) -> Result<Self, FleetError> {
+        Self::empty().run(guests, config)
+    }
+
+    fn empty() -> Self {
+        Self {
+            guests: Vec::new(),
+            stop: Arc::new(AtomicBool::new(false)),
+            vendors: BTreeSet::new(),
+        }
+    }
+
+    fn run<B: Backend + 'static>(
+        mut self,
+        guests: Vec<(String, Guest<B>)>,
+        config: &FleetConfig,
+    ) -> Result<Self, FleetError> {
         for (at, (capture, guest)) in guests.into_iter().enumerate() {
             let counters = guest.counters();
             let ending = Arc::new(OnceLock::new());
@@ -188,7 +212,7 @@ impl Fleet {
                 pace: config.pace,
                 passes: config.passes,
                 recorder: config.recorder.clone(),
-                stop: Arc::clone(&fleet.stop),
+                stop: Arc::clone(&self.stop),
             };
             let thread = thread::Builder::new()
                 .name(format!("guest{at}"))
@@ -199,14 +223,14 @@ impl Fleet {
                     let _ = ended.set(Ending { at, failure });
                 })
                 .map_err(FleetError::Spawn)?;
-            fleet.guests.push(Running {
+            self.guests.push(Running {
                 capture,
                 counters,
                 ending,
                 thread: Some(thread),
             });
         }
-        Ok(fleet)
+        Ok(self)
     }
 
     /// When the last guest came to its end, or could not go on; `None` while one runs.

@@ -6,11 +6,17 @@
 //!                  timed, counters ─┴─▶ figures, RunFile ─▶ reports
 //! ```
 
+mod cpus;
 mod environment;
 pub mod fleet;
+mod interval;
+pub mod load;
+mod mock;
 pub mod run_file;
 pub mod staged;
 pub mod suite;
 mod timed;
+pub mod unmaps;
 
+pub use interval::Interval;
 pub use timed::Timed;

@@ -4,11 +4,15 @@ use std::{collections::BTreeSet, fmt, fs, io, path::Path};
 
 use serde::{Deserialize, Serialize};
 
+use crate::interval::Interval;
+
 mod draft;
 mod histogram;
+mod kind;
 
 pub use draft::Draft;
 pub use histogram::{HistogramError, HistogramV2};
+pub use kind::{Kind, Work};
 
 /// The schema this version writes, and the only one it reads.
 pub const SCHEMA: &str = "hwptop.run/1";
@@ -31,6 +35,12 @@ pub struct RunFile {
     pub target: String,
     /// Whether a model stood in for hardware.
     pub modelled: bool,
+    /// What stood behind the figures; absent in older files: see [`Self::kind`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kind: Option<Kind>,
+    /// What a batch was.
+    #[serde(default)]
+    pub work: Work,
     /// The model's timing profile, stated in full, where there is one.
     pub timing_profile: Option<String>,
     /// Seconds since 1970-01-01 UTC at the start.
@@ -74,20 +84,54 @@ pub struct BatchPoint {
     pub entries: u64,
     /// Requests they took.
     pub requests: u64,
-    /// Submissions to the hardware queue.
-    pub submissions: u64,
+    /// Submissions to the hardware queue; absent where nothing counts them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub submissions: Option<u64>,
     /// Commands in those, without the wait that ends each.
-    pub commands: u64,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub commands: Option<u64>,
     /// Wall time of the measured part in nanoseconds.
     pub elapsed_ns: u64,
-    /// Latency of a request in nanoseconds.
+    /// Latency of a request in nanoseconds; of some of them only, where timing each
+    /// would take a part of what is measured.
     pub request_latency: HistogramV2,
-    /// Latency of a submission in nanoseconds.
-    pub submission_latency: HistogramV2,
+    /// Latency of a submission in nanoseconds; absent where nothing measures it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub submission_latency: Option<HistogramV2>,
+    /// Nanoseconds per entry where it was measured in rounds: their median, with its 95 %
+    /// confidence interval.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub round_ns_per_entry: Option<Interval>,
+    /// The same requests from an array that is ready, sent without anything around them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bare: Option<Beside>,
+    /// The same entries as commands of a guest's queue, through the front end.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub guest: Option<Beside>,
     /// Hardware counters of the submitting thread; absent where the machine
     /// has none, never 0.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub counters: Option<CounterPoint>,
+}
+
+/// The same batches in another way, in turns with the point's own.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Beside {
+    /// Entries invalidated.
+    pub entries: u64,
+    /// Wall time in nanoseconds.
+    pub elapsed_ns: u64,
+    /// The point's own entries/s as a ratio of this way's: median of the rounds, with its
+    /// 95 % confidence interval.
+    pub ratio: Interval,
+}
+
+impl Beside {
+    /// Entries per second.
+    #[must_use]
+    pub fn entries_per_s(&self) -> f64 {
+        self.entries as f64 / (self.elapsed_ns as f64 / 1e9)
+    }
 }
 
 /// Hardware counters over one point, on the thread that submits.
@@ -115,10 +159,10 @@ impl BatchPoint {
         self.entries as f64 / (self.elapsed_ns as f64 / 1e9)
     }
 
-    /// Commands per sync on the hardware queue.
+    /// Commands per sync on the hardware queue, where they were counted.
     #[must_use]
-    pub fn commands_per_sync(&self) -> f64 {
-        self.commands as f64 / self.submissions as f64
+    pub fn commands_per_sync(&self) -> Option<f64> {
+        Some(self.commands? as f64 / self.submissions? as f64)
     }
 
     /// Instructions per entry, where they were counted.
@@ -176,6 +220,16 @@ pub enum RunFileError {
 }
 
 impl RunFile {
+    /// What stood behind the figures.
+    #[must_use]
+    pub fn kind(&self) -> Kind {
+        self.kind.unwrap_or(if self.modelled {
+            Kind::Modelled
+        } else {
+            Kind::Hardware
+        })
+    }
+
     /// Reads and checks a run file.
     ///
     /// # Errors
@@ -256,7 +310,8 @@ impl BatchPoint {
             ("batch", u64::from(self.batch)),
             ("entries", self.entries),
             ("requests", self.requests),
-            ("submissions", self.submissions),
+            // Absent is none of these, and allowed.
+            ("submissions", self.submissions.unwrap_or(1)),
             ("elapsed_ns", self.elapsed_ns),
         ] {
             if !(1..=COUNT_MAX).contains(&value) {
@@ -264,12 +319,22 @@ impl BatchPoint {
             }
         }
         for (field, histogram) in [
-            ("request_latency", &self.request_latency),
-            ("submission_latency", &self.submission_latency),
+            ("request_latency", Some(&self.request_latency)),
+            ("submission_latency", self.submission_latency.as_ref()),
         ] {
-            histogram
-                .decode()
-                .map_err(|error| format!("{field}: {error}"))?;
+            if let Some(histogram) = histogram {
+                let decoded = histogram.decode();
+                decoded.map_err(|error| format!("{field}: {error}"))?;
+            }
+        }
+        for (field, beside) in [("bare", &self.bare), ("guest", &self.guest)] {
+            let Some(beside) = beside else { continue };
+            let counted = [beside.entries, beside.elapsed_ns];
+            let Interval { median, low, high } = beside.ratio;
+            let is_ratio = 0.0 < low && low <= median && median <= high && high.is_finite();
+            if !counted.iter().all(|n| (1..=COUNT_MAX).contains(n)) || !is_ratio {
+                return Err(format!("{field}: no run has these figures"));
+            }
         }
         Ok(())
     }

@@ -1,20 +1,30 @@
 //! The suites: what `hwptop bench` can measure.
 
 mod agent_cost;
+mod attach_cost;
 mod batching;
 mod bpftrace;
 mod front_end;
+mod integrity;
+mod kernel_cost;
 mod policies;
 mod probe_cost;
 
 pub use agent_cost::{AgentCost, AgentCostError, agent_cost};
-pub use batching::{BATCHES, BatchingError, Sweep, batching};
+pub use attach_cost::{AttachCost, attach_cost};
+pub use batching::{
+    Amount, BATCHES, BatchingError, Driven, MOCK_NAME, SubjectError, Sweep, batching,
+};
 pub use front_end::{Doorbells, FrontEndError, FrontEndPoint, front_end};
+pub use integrity::{Check, Integrity, IntegrityError, integrity};
+pub use kernel_cost::{
+    COST_BATCHES, KernelCost, KernelCostError, KernelCosts, KernelVariant, kernel_cost,
+};
 pub use policies::{Delivery, PoliciesError, PolicyPoint, VCPUS, policies};
 pub use probe_cost::{Absent, ProbeCost, ProbeCostError, Variant, VariantCost, probe_cost};
 
 /// Name and purpose of every suite, as `hwptop bench list` prints them.
-pub const SUITES: [(&str, &str); 5] = [
+pub const SUITES: [(&str, &str); 7] = [
     (
         "batching",
         "what a batch of 1 to 1024 entries costs, per entry",
@@ -29,10 +39,19 @@ pub const SUITES: [(&str, &str); 5] = [
     ),
     (
         "probe-cost",
-        "what an attached probe pair costs, beside empty probes and bpftrace",
+        "what an attached probe pair costs, beside empty probes and bpftrace; on the selftest: what \
+         kernel probes cost a request",
+    ),
+    (
+        "integrity",
+        "whether the kernel probes' intervals can be true, with threads moved between CPUs all the time",
     ),
     (
         "agent-cost",
         "what the headless agent costs while its target is idle",
+    ),
+    (
+        "attach-cost",
+        "what putting the kernel probes on and taking them off costs, and what it leaves",
     ),
 ];

@@ -9,8 +9,10 @@ use flate2::read::MultiGzDecoder;
 
 mod error;
 mod parse;
+mod write;
 
 pub use error::{CaptureError, CaptureFault};
+pub use write::CaptureWriter;
 
 use crate::Vendor;
 use crate::replay::guess_vendor;

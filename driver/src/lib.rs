@@ -13,8 +13,8 @@
 //! ```
 //!
 //! A VMM embeds its vendor's front end ([`vtd::FrontEnd`], [`smmuv3::FrontEnd`],
-//! [`amdvi::FrontEnd`]) with a [`Backend`] of its own. Everything else here stands in
-//! for what is around it: [`model`] and the rings ([`VtdRing`], [`SmmuV3Ring`],
+//! [`amdvi::FrontEnd`]) with a [`Backend`]: [`iommufd::Context`] is the real `/dev/iommu`, or
+//! it has one of its own. Everything else here stands in for what is around it: [`model`] and the rings ([`VtdRing`], [`SmmuV3Ring`],
 //! [`AmdRing`]) for kernel and hardware, [`Guest`] for the guest. [`probes`] fire along
 //! the way; nothing here knows who watches.
 //!
@@ -81,7 +81,7 @@
 //!
 //! - [`InstanceArg`]: a number for each virtual IOMMU of the process, from 0, and its
 //!   vendor. Probes carry it. Its `modelled` bit says that no hardware stands behind the
-//!   backend; a backend that calls a kernel leaves it `false`.
+//!   backend; a backend that drives a kernel's IOMMU leaves it `false`.
 //! - [`ObjectId`] is the kernel's object id, as `out_hwpt_id` or `out_viommu_id` gave it.
 //! - [`InvalidateError`] chooses what the guest sees: `hardware`, where there is one,
 //!   becomes the specification's own error, else `errno` decides. A device in `hardware`
@@ -107,6 +107,7 @@ mod errno;
 mod fault;
 mod hardware;
 mod ids;
+pub mod iommufd;
 pub mod model;
 mod policy;
 pub mod probes;
@@ -118,7 +119,7 @@ mod uapi;
 pub mod vtd;
 
 pub use backend::{Backend, EntryResult, InvalidateError};
-pub use capture::{Capture, CaptureError, CaptureFault, CapturedCommand};
+pub use capture::{Capture, CaptureError, CaptureFault, CaptureWriter, CapturedCommand};
 pub use counts::{Counters, Counts};
 pub use fault::{Fault, FaultReason, QueueError};
 pub use hardware::{Command, HardwareError, HardwareQueue, SubmitError, Unit};
@@ -127,7 +128,8 @@ pub use ids::{DeviceId, DomainId, Nanos, ObjectId, Pasid};
 pub use policy::{CostModel, Policy};
 pub use replay::{
     AssignedGuest, Guest, ModelledBackend, ReplayError, SharedGuest, Step, Stream, VirtualIommu,
-    decorated_guest, guest_on, modelled_guest, shared_guest,
+    decorated_guest, decorated_selftest_guest, decorated_vfio_guest, guest_on, modelled_guest,
+    selftest_guest, shared_guest, vfio_guest,
 };
 pub use rings::{
     AmdRing, AssignedCounts, AssignedQueue, AssignedQueueError, InlineQueue, SmmuV3Ring,

@@ -9,6 +9,7 @@ use std::path::Path;
 use std::process::Command;
 use std::{env, fs};
 
+use hwptop_driver::iommufd::{InvalidateEntry, NestedData};
 use hwptop_driver::model::iommufd::{HwQueueType, HwptAllocFlags, Vevent, VeventqType, ViommuType};
 use hwptop_driver::{AmdGuest, ArmSmmuV3, ArmSmmuV3Invalidate, VtdS1, VtdS1Invalidate};
 
@@ -82,6 +83,17 @@ fn layouts() -> Vec<Row> {
 
 fn constants() -> Vec<Row> {
     vec![
+        row("IOMMU_HWPT_DATA_VTD_S1", VtdS1::DATA_TYPE),
+        row("IOMMU_HWPT_DATA_ARM_SMMUV3", ArmSmmuV3::DATA_TYPE),
+        row("IOMMU_HWPT_DATA_AMD_GUEST", AmdGuest::DATA_TYPE),
+        row(
+            "IOMMU_HWPT_INVALIDATE_DATA_VTD_S1",
+            VtdS1Invalidate::DATA_TYPE,
+        ),
+        row(
+            "IOMMU_VIOMMU_INVALIDATE_DATA_ARM_SMMUV3",
+            ArmSmmuV3Invalidate::DATA_TYPE,
+        ),
         row("IOMMU_VTD_INV_FLAGS_LEAF", VtdS1Invalidate::LEAF),
         row("IOMMU_VTD_S1_SRE", VtdS1::SRE),
         row("IOMMU_VTD_S1_EAFE", VtdS1::EAFE),

@@ -3,7 +3,9 @@
 use std::path::PathBuf;
 
 use hdrhistogram::Histogram;
-use hwptop_bench::run_file::{BatchPoint, CounterPoint, Environment, HistogramV2, RunFile, SCHEMA};
+use hwptop_bench::run_file::{
+    BatchPoint, CounterPoint, Environment, HistogramV2, Kind, RunFile, SCHEMA, Work,
+};
 
 /// `count` latencies from `ns` up with a tail as latencies have it.
 fn latencies(count: u64, ns: u64) -> HistogramV2 {
@@ -33,11 +35,14 @@ pub(crate) fn point(instance: &str, batch: u32, fixed_ns: u64, entry_ns: u64) ->
         batch,
         entries,
         requests,
-        submissions,
-        commands: entries,
+        submissions: Some(submissions),
+        commands: Some(entries),
         elapsed_ns: requests * request_ns,
         request_latency: latencies(requests, request_ns),
-        submission_latency: latencies(submissions, 400),
+        submission_latency: Some(latencies(submissions, 400)),
+        round_ns_per_entry: None,
+        bare: None,
+        guest: None,
         counters: None,
     }
 }
@@ -52,6 +57,8 @@ pub(crate) fn run(instances: &[&str]) -> RunFile {
         suite: "batching".to_owned(),
         target: "model:vtd,instances=2".to_owned(),
         modelled: true,
+        kind: Some(Kind::Modelled),
+        work: Work::Requests,
         timing_profile: Some(
             "timing profile strict-700ns: 250 ns per submission; modelled, not measured here: a \
              paper"

@@ -1,6 +1,6 @@
 use std::{fmt::Write as _, path::PathBuf};
 
-use hwptop_bench::run_file::{BatchPoint, RunFile};
+use hwptop_bench::run_file::{BatchPoint, RunFile, Work};
 
 use crate::{
     escape::{markdown, markdown_code},
@@ -102,7 +102,9 @@ fn table(text: &mut String, series: &Series) {
             measured.batch,
             grouped(measured.entries_per_s()),
             figure(measured.ns_per_entry()),
-            figure(measured.commands_per_sync()),
+            measured
+                .commands_per_sync()
+                .map_or_else(|| "absent".to_owned(), figure),
             percentile(0.5),
             percentile(0.99),
         );
@@ -150,16 +152,19 @@ fn how(text: &mut String, index: usize, file: &str, run: &RunFile) {
     );
     line(text, "| | |");
     line(text, "|---|---|");
-    let source = if run.modelled {
-        "modelled: a model stood in for hardware"
-    } else {
-        "hardware"
+    let kind = run.kind();
+    let source = match kind.meaning() {
+        Some(meaning) => format!("{}: {meaning}", kind.name()),
+        None => kind.name().to_owned(),
     };
     let mut rows = vec![
-        ("figures", source.to_owned()),
+        ("figures", source),
         ("suite", markdown(&run.suite)),
         ("target", markdown(&run.target)),
     ];
+    if run.work != Work::Requests {
+        rows.push(("a batch of n", run.work.describe().to_owned()));
+    }
     if let Some(profile) = &run.timing_profile {
         // The models' own words name what the row is called, and say `modelled`.
         let profile = profile.strip_prefix("timing profile ").unwrap_or(profile);

@@ -1,18 +1,17 @@
 use std::{collections::BTreeSet, path::Path, path::PathBuf};
 
 use hdrhistogram::Histogram;
-use hwptop_bench::run_file::{BatchPoint, RunFile};
+use hwptop_bench::run_file::{BatchPoint, Kind, RunFile};
 
 use crate::ReportError;
 
-const MODELLED: &str = " (modelled)";
-
 /// One instance of one run.
 pub(crate) struct Series<'a> {
-    /// What tells it from the others; says `modelled` where only some are.
+    /// What tells it from the others; says what stood in for hardware where that is not
+    /// the same for all.
     pub(crate) label: String,
-    /// Whether a model stood in for hardware.
-    pub(crate) modelled: bool,
+    /// What stood behind it.
+    pub(crate) kind: Kind,
     /// By batch size.
     pub(crate) points: Vec<Point<'a>>,
 }
@@ -26,12 +25,13 @@ pub(crate) struct Point<'a> {
 }
 
 impl Series<'_> {
-    /// The label, with the word `modelled` where the figures are.
+    /// The label, with a word for what stood in for hardware.
     pub(crate) fn name(&self) -> String {
-        if self.modelled && !self.label.ends_with(MODELLED) {
-            format!("{}{MODELLED}", self.label)
-        } else {
+        let word = word(self.kind);
+        if self.label.ends_with(&word) {
             self.label.clone()
+        } else {
+            format!("{}{word}", self.label)
         }
     }
 
@@ -43,20 +43,34 @@ impl Series<'_> {
     }
 }
 
-/// Whether the figures are modelled.
+/// Behind a name: nothing for hardware.
+fn word(kind: Kind) -> String {
+    match kind {
+        Kind::Hardware => String::new(),
+        other => format!(" ({})", other.name()),
+    }
+}
+
+/// What stood behind the figures.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Origin {
-    Real,
-    Modelled,
+    /// The same for all.
+    Same(Kind),
+    /// Hardware for some, and this for the others.
+    Partly(Kind),
+    /// Several that are none.
     Mixed,
 }
 
 impl Origin {
     pub(crate) fn of(runs: &[(PathBuf, RunFile)]) -> Self {
-        let modelled = runs.iter().filter(|(_, run)| run.modelled).count();
-        match modelled {
-            0 => Self::Real,
-            all if all == runs.len() => Self::Modelled,
+        let kinds: BTreeSet<Kind> = runs.iter().map(|(_, run)| run.kind()).collect();
+        let kinds: Vec<Kind> = kinds.into_iter().collect();
+        match kinds[..] {
+            [] => Self::Same(Kind::Hardware),
+            [only] => Self::Same(only),
+            // The first in order.
+            [Kind::Hardware, other] => Self::Partly(other),
             _ => Self::Mixed,
         }
     }
@@ -64,9 +78,9 @@ impl Origin {
     /// `title` with a word that says so.
     pub(crate) fn titled(self, title: &str) -> String {
         match self {
-            Self::Real => title.to_owned(),
-            Self::Modelled => format!("{title} (modelled)"),
-            Self::Mixed => format!("{title} (partly modelled)"),
+            Self::Same(kind) => format!("{title}{}", word(kind)),
+            Self::Partly(kind) => format!("{title} (partly {})", kind.name()),
+            Self::Mixed => format!("{title} (not all of hardware)"),
         }
     }
 }
@@ -104,7 +118,7 @@ pub(crate) fn collect(runs: &[(PathBuf, RunFile)]) -> Result<Vec<Series<'_>>, Re
             let points = points(path, run, instance)?;
             all.push(Series {
                 label,
-                modelled: run.modelled,
+                kind: run.kind(),
                 points,
             });
         }
@@ -126,8 +140,8 @@ fn label(runs: &[(PathBuf, RunFile)], index: usize, instance: &str, origin: Orig
             _ => format!("{}. {name}: {label}", index + 1),
         };
     }
-    if origin == Origin::Mixed && run.modelled {
-        label.push_str(MODELLED);
+    if !matches!(origin, Origin::Same(_)) {
+        label.push_str(&word(run.kind()));
     }
     label
 }

@@ -2,29 +2,29 @@ use std::{
     io::{self, IsTerminal as _, Write as _},
     path::PathBuf,
     sync::atomic::Ordering,
-    time::{Instant, SystemTime, UNIX_EPOCH},
+    time::Instant,
 };
 
-use hwptop_bench::{
-    run_file::{BatchPoint, Draft, Environment, RunFile, SCHEMA},
-    suite::{
-        AgentCost, BATCHES, ProbeCost, SUITES, Sweep, Variant, agent_cost as run_agent_cost,
-        batching as run_batching, front_end as run_front_end, policies as run_policies,
-        probe_cost as run_probe_cost,
-    },
+use hwptop_bench::suite::{
+    AgentCost, ProbeCost, SUITES, Variant, agent_cost as run_agent_cost,
+    front_end as run_front_end, policies as run_policies, probe_cost as run_probe_cost,
 };
-use hwptop_driver::{TimingProfile, Vendor};
 
 use super::captures::open_captures;
 use super::signals::stop_flag;
 use crate::{
-    cli::{AgentCostArgs, BatchingArgs, Format, FrontEndArgs, PoliciesArgs, ProbeCostArgs},
+    cli::{AgentCostArgs, Format, FrontEndArgs, PoliciesArgs, ProbeCostArgs},
     failure::Failure,
-    output::remark,
-    target::Target,
 };
 
+mod attach;
+mod batching;
+mod kernel;
 mod print;
+
+pub(crate) use attach::attach_cost;
+pub(crate) use batching::batching;
+pub(crate) use kernel::integrity;
 
 pub(crate) fn list_suites() -> Result<(), Failure> {
     let mut out = io::stdout().lock();
@@ -32,68 +32,6 @@ pub(crate) fn list_suites() -> Result<(), Failure> {
         writeln!(out, "{name:<12} {purpose}")?;
     }
     Ok(())
-}
-
-pub(crate) fn batching(args: &BatchingArgs) -> Result<(), Failure> {
-    let Target::Model { vendor, instances } = args.target else {
-        return Err(Failure::input(anyhow::anyhow!(
-            "--target {}: the suite drives its target itself; take model[:vtd|smmuv3|amdvi][,instances=N]",
-            args.target
-        )));
-    };
-    let draft = args.output.as_deref().map(Draft::create).transpose();
-    let draft = draft.map_err(Failure::input)?;
-    let stop = stop_flag()?;
-    let started = SystemTime::now();
-    let vendor = vendor.unwrap_or(Vendor::Vtd);
-    let sweep = Sweep {
-        vendor,
-        instances: instances.get(),
-        time: args.time,
-    };
-    let all = usize::from(instances.get()) * BATCHES.len();
-    let progress = Progress::start();
-    let points = run_batching(sweep, &stop, |instance, batch, done| {
-        progress.show(&format!(
-            "{instance}: batch {batch} ({done} of {all} points done)"
-        ));
-    })
-    .map_err(Failure::cannot)?;
-    progress.clear();
-    let complete = points.len() == all;
-    let run = RunFile {
-        schema: SCHEMA.to_owned(),
-        suite: "batching".to_owned(),
-        target: args.target.to_string(),
-        modelled: true,
-        timing_profile: Some(TimingProfile::of(vendor).describe(vendor)),
-        started_unix_s: started
-            .duration_since(UNIX_EPOCH)
-            .unwrap_or_default()
-            .as_secs(),
-        command: std::env::args().collect(),
-        environment: Environment::of_this_machine(),
-        complete,
-        points,
-    };
-    let measured = run.points.len();
-    if measured > 0 {
-        // The file first: what was measured outlives a reader that went away.
-        if let (Some(draft), Some(path)) = (draft, &args.output) {
-            draft.write(&run).map_err(Failure::cannot)?;
-            let path = path.display();
-            remark(&format!(
-                "wrote {path}; `hwptop report {path} -o DIR` draws it"
-            ));
-        }
-        print::batching(&mut io::stdout().lock(), &run, args.format)?;
-    }
-    if complete {
-        return Ok(());
-    }
-    Err(Failure::Interrupted(anyhow::anyhow!(
-        "stopped; {measured} of {all} points are measured"
-    )))
 }
 
 pub(crate) fn policies(args: &PoliciesArgs) -> Result<(), Failure> {
@@ -150,6 +88,9 @@ pub(crate) fn front_end(args: &FrontEndArgs) -> Result<(), Failure> {
 }
 
 pub(crate) fn probe_cost(args: &ProbeCostArgs) -> Result<(), Failure> {
+    if let Some(target) = &args.target {
+        return kernel::kernel_cost(target, args.rounds, args.format);
+    }
     let progress = Progress::start();
     let cost = run_probe_cost(args.rounds, |round, variant| {
         progress.show(&format!(

@@ -7,19 +7,22 @@ use hwptop_abi::{InstanceArg, Vendor};
 use hwptop_agent::{
     Aggregator, Ebpf, EbpfError, Origin, ProcessError, Recorder, Source, TargetProcess,
     full_message,
-    snapshot::{AttachedProbe, DriverCounts, MeasuredBy, Snapshot},
+    snapshot::{AttachedProbe, MeasuredBy, Snapshot},
 };
 use hwptop_bench::fleet::{Fleet, FleetConfig, Pace};
-use hwptop_driver::Counts;
 
 use super::captures::captures;
 use crate::{cli::TopArgs, failure::Failure, target::Target};
+use driven::Driven;
+
+mod driven;
+mod kernel;
 
 /// What is looked at while it runs: the target and the measurement of it.
 pub(super) struct Live {
     source: Box<dyn Source>,
     aggregator: Aggregator,
-    fleet: Option<Fleet>,
+    driven: Option<Driven>,
     process: Option<TargetProcess>,
     is_over: bool,
 }
@@ -29,18 +32,20 @@ type SnapshotError = Box<dyn std::error::Error + Send + Sync>;
 impl Live {
     /// Finds or starts the target and puts the measurement on it first, so that
     /// nothing it does goes unseen.
-    pub(super) fn start(args: &TopArgs) -> Result<Self, Failure> {
-        match args.target {
-            Target::Model { vendor, instances } => Self::model(args, vendor, instances),
-            Target::Pid(pid) => Self::process(args, pid),
+    pub(super) fn start(args: &TopArgs, target: &Target) -> Result<Self, Failure> {
+        match target {
+            &Target::Model { vendor, instances } => Self::model(args, target, (vendor, instances)),
+            &Target::Pid(pid) => Self::process(args, target, pid),
+            Target::Kernel => Self::kernel(args, target),
+            &Target::Selftest { vendor } => Self::selftest(args, target, vendor),
+            Target::Vfio { device } => Self::vfio(args, target, device),
         }
     }
 
-    fn process(args: &TopArgs, pid: u32) -> Result<Self, Failure> {
+    fn process(args: &TopArgs, target: &Target, pid: u32) -> Result<Self, Failure> {
         if let Some(option) = args.replay.first_given() {
             return Err(Failure::input(anyhow::anyhow!(
-                "{option} is for the model; {} does what it does",
-                args.target
+                "{option} is for the model; {target} does what it does"
             )));
         }
         let process = TargetProcess::find(pid).map_err(|error| match error {
@@ -55,24 +60,29 @@ impl Live {
             ),
         })?;
         let origin = Origin {
-            target: args.target.to_string(),
+            target: target.to_string(),
             measured_by: MeasuredBy::Ebpf,
             policy: None,
             timing_profile: None,
             probes: ebpf.probes().to_vec(),
+            stages: Vec::new(),
             slow_threshold: args.slow,
             instances: Vec::new(),
         };
         Ok(Self {
             source: Box::new(ebpf),
             aggregator: Aggregator::new(origin, Instant::now()),
-            fleet: None,
+            driven: None,
             process: Some(process),
             is_over: false,
         })
     }
 
-    fn model(args: &TopArgs, vendor: Option<Vendor>, count: NonZeroU16) -> Result<Self, Failure> {
+    fn model(
+        args: &TopArgs,
+        target: &Target,
+        (vendor, count): (Option<Vendor>, NonZeroU16),
+    ) -> Result<Self, Failure> {
         let mut captures = captures(&args.replay.capture, vendor)?;
         if args.replay.capture.is_empty() {
             captures.truncate(usize::from(count.get()));
@@ -102,18 +112,19 @@ impl Live {
             }
         })?;
         let origin = Origin {
-            target: args.target.to_string(),
+            target: target.to_string(),
             measured_by: measurement.by,
             policy: Some(policy.name()),
             timing_profile: Some(fleet.timing_profile()),
             probes: measurement.probes,
+            stages: Vec::new(),
             slow_threshold: args.slow,
             instances: measurement.kept,
         };
         Ok(Self {
             source: measurement.source,
             aggregator: Aggregator::new(origin, started),
-            fleet: Some(fleet),
+            driven: Some(Driven::model(fleet)),
             process: None,
             is_over: false,
         })
@@ -132,13 +143,13 @@ impl Live {
 
     /// Whether a replay runs that ends by itself.
     pub(super) fn is_replay(&self) -> bool {
-        self.fleet.is_some()
+        self.driven.is_some()
     }
 
     /// When the last thing in the target happened, if nothing more will.
     fn ended_at(&self) -> Option<Instant> {
         let process = self.process.as_ref();
-        self.fleet.as_ref().and_then(Fleet::ended_at).or_else(|| {
+        self.driven.as_ref().and_then(Driven::ended_at).or_else(|| {
             process
                 .filter(|process| process.has_ended())
                 .map(|_| Instant::now())
@@ -162,23 +173,16 @@ impl Live {
         let totals = self.source.read()?;
         let now = ended_at.unwrap_or_else(Instant::now);
         let mut snapshot = self.aggregator.snapshot(totals, now);
-        if let Some(fleet) = &self.fleet {
-            for instance in &mut snapshot.instances {
-                let number = usize::from(instance.number);
-                if let Some(counts) = fleet.counts(number) {
-                    let fault = || counts.fault.map(|fault| fault.to_string());
-                    instance.fault = fleet.failure(number).or_else(fault);
-                    instance.driver = Some(driver_counts(&counts));
-                }
-            }
+        if let Some(driven) = &self.driven {
+            driven.add_counts(&mut snapshot.instances);
         }
         Ok(Some(snapshot))
     }
 
     /// Ends what this command started.
     pub(super) fn stop(&mut self) {
-        if let Some(fleet) = &mut self.fleet {
-            fleet.stop();
+        if let Some(driven) = &mut self.driven {
+            driven.stop();
         }
     }
 }
@@ -224,19 +228,5 @@ impl Measurement {
                 }
             }
         }
-    }
-}
-
-fn driver_counts(counts: &Counts) -> DriverCounts {
-    DriverCounts {
-        descriptors: counts.by_type().collect(),
-        waits: counts.waits,
-        requests: counts.requests,
-        entries: counts.handled,
-        request_errors: counts.request_errors,
-        submissions: counts.submissions,
-        commands: counts.commands,
-        submission_errors: counts.submission_errors,
-        faults: counts.faults,
     }
 }

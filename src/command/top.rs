@@ -5,6 +5,9 @@ use std::{
     time::{Duration, Instant},
 };
 
+use hwptop_agent::kernel::{
+    can_watch_kernel, facts::Facts, host::Host, instances::has_iommu, plan::plan,
+};
 use hwptop_tui::Theme;
 
 use super::{live::Live, signals::stop_flag};
@@ -12,6 +15,7 @@ use crate::{
     cli::{TopArgs, TopFormat},
     failure::Failure,
     output::{SnapshotPrinter, remark},
+    target::Target,
 };
 
 /// The longest time in which the stop flag and the end of the target are not
@@ -19,7 +23,8 @@ use crate::{
 const LOOK: Duration = Duration::from_millis(100);
 
 pub(crate) fn top(args: &TopArgs) -> Result<(), Failure> {
-    let mut live = Live::start(args)?;
+    let target = args.target.clone().unwrap_or_else(|| default_target(args));
+    let mut live = Live::start(args, &target)?;
     // Until here a signal ends the process at once: there is nothing to clean up.
     let stop = stop_flag()?;
     let terminal = io::stdout().is_terminal() && io::stdin().is_terminal();
@@ -32,6 +37,18 @@ pub(crate) fn top(args: &TopArgs) -> Result<(), Failure> {
         (None, false) => None,
     };
     headless(&mut live, args, count, &stop)
+}
+
+/// The kernel where there is an IOMMU that can be watched, unless the arguments say what to
+/// replay.
+fn default_target(args: &TopArgs) -> Target {
+    let host = Host::running();
+    let watchable = || can_watch_kernel(&plan(&Facts::read(&host))).is_ok();
+    if args.replay.first_given().is_none() && has_iommu(&host) && watchable() {
+        Target::Kernel
+    } else {
+        Target::default()
+    }
 }
 
 fn dashboard(live: &mut Live, args: &TopArgs, stop: &AtomicBool) -> Result<(), Failure> {
@@ -64,6 +81,8 @@ fn headless(
         wait(interval, || {
             stop.load(Ordering::Relaxed) || live.has_ended()
         });
+        // Asked before the snapshot is taken: the last one holds everything until the signal.
+        let stopping = stop.load(Ordering::Relaxed);
         let Some(snapshot) = live
             .next_snapshot()
             .map_err(|error| Failure::cannot(anyhow::anyhow!(error)))?
@@ -72,7 +91,7 @@ fn headless(
         };
         printer.print(snapshot)?;
         taken += 1;
-        if stop.load(Ordering::Relaxed) {
+        if stopping {
             break;
         }
     }

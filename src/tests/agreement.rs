@@ -17,10 +17,11 @@ const RELATIVE_ERROR: f64 = 0.032;
 #[ignore = "needs root: loads eBPF"]
 fn percentiles_from_ebpf_agree_with_in_process_timing() {
     let cost = probe_cost(3, |_, _| {}).expect("the probes can be attached");
-    let (pair_ns, _, _) = cost
+    let pair_ns = cost
         .of(Variant::Hwptop)
         .and_then(VariantCost::spread)
-        .expect("measured");
+        .expect("measured")
+        .median;
 
     let process = TargetProcess::current().expect("this test embeds the driver");
     let mut ebpf = Ebpf::attach(&process, Duration::MAX).expect("the probes can be attached");
@@ -45,7 +46,7 @@ fn percentiles_from_ebpf_agree_with_in_process_timing() {
     // submission's inside; either way the two differ by no more than what a pair of
     // each stage costs.
     let allowed_ns = 2.0 * pair_ns;
-    for stage in Stage::ALL {
+    for stage in Stage::PROBED {
         assert_eq!(
             of(&by_ebpf, stage).len(),
             of(&in_process, stage).len(),

@@ -1,11 +1,16 @@
 //! Tests of the built command: what a user types and what comes back.
 
 mod agreement;
+mod attach_cost;
 mod bad_input;
 mod closing;
 mod detach;
+mod doctor;
 mod files;
 mod in_kernel;
+mod kernel_bench;
+mod lab;
+mod record;
 mod run;
 mod static_probes;
 mod target_process;

@@ -46,5 +46,11 @@ fn silent() -> Snapshot {
         slow: Vec::new(),
         diagnostics: Vec::new(),
         instances: Vec::new(),
+        stages: Vec::new(),
+        objects: Vec::new(),
+        objects_left_out: 0,
+        failures: Vec::new(),
+        failures_dropped: 0,
+        hw_queues: None,
     }
 }

@@ -33,7 +33,7 @@ pub(crate) struct Picture {
 
 /// The dashboard's state: what it knows and what it shows. It takes no
 /// snapshot and reads no key by itself. Memory is bounded: the last 512 p99
-/// figures per instance and stage, and one snapshot (two while paused).
+/// figures per instance and stage, the last failed requests, and one snapshot (two while paused).
 #[derive(Debug)]
 pub struct App {
     pub(crate) theme: Theme,

@@ -1,11 +1,14 @@
 //! The columns of the instance table and which of them a width has room for.
 //! The dashboard and the text form share them.
 
-use std::time::Duration;
+use std::{borrow::Cow, time::Duration};
 
-use hwptop_agent::snapshot::{Activity, InstanceSnapshot, StageActivity};
+use hwptop_agent::{
+    InstanceKind,
+    snapshot::{Activity, InstanceSnapshot, ObjectSnapshot, StageActivity},
+};
 
-use crate::figure;
+use crate::{figure, object};
 
 mod layout;
 
@@ -161,6 +164,11 @@ impl Column {
         }
     }
 
+    /// Whether it shows earlier intervals too.
+    pub(crate) const fn is_history(self) -> bool {
+        matches!(self, Self::Sparkline)
+    }
+
     /// Columns on the screen; the least it can do with for a sparkline.
     pub(crate) const fn width(self) -> u16 {
         match self {
@@ -195,10 +203,10 @@ impl Column {
 
 /// What a row of the table is made from.
 pub(crate) struct Row<'a> {
-    /// The instance's name.
-    pub(crate) name: &'a str,
-    /// Whether a model stands behind it.
-    pub(crate) modelled: bool,
+    /// Of the instance or the object.
+    pub(crate) name: Cow<'a, str>,
+    /// What stands behind it; an object is not marked beside its instance.
+    pub(crate) kind: InstanceKind,
     /// What it did.
     activity: &'a Activity,
     /// In how long.
@@ -211,8 +219,8 @@ impl<'a> Row<'a> {
     /// The last interval, `over` long, of `instance`.
     pub(crate) fn interval(instance: &'a InstanceSnapshot, over: Duration) -> Self {
         Self {
-            name: &instance.name,
-            modelled: instance.modelled,
+            name: Cow::Borrowed(&instance.name),
+            kind: instance.kind,
             activity: &instance.interval,
             over,
             errors: instance.total.errors(),
@@ -224,6 +232,17 @@ impl<'a> Row<'a> {
         Self {
             activity: &instance.total,
             ..Self::interval(instance, over)
+        }
+    }
+
+    /// The last interval, `over` long, of `object`.
+    pub(crate) fn object(object: &'a ObjectSnapshot, over: Duration) -> Self {
+        Self {
+            name: Cow::Owned(object::name(object)),
+            kind: InstanceKind::Hardware,
+            activity: &object.interval,
+            over,
+            errors: object.total.errors(),
         }
     }
 }

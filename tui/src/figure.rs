@@ -3,6 +3,8 @@
 
 use std::time::Duration;
 
+use hwptop_agent::InstanceKind;
+
 /// What stands where a figure is absent.
 pub(crate) const ABSENT: &str = "-";
 
@@ -75,6 +77,46 @@ pub(crate) fn span(duration: Duration) -> String {
         60..3600 => format!("{} min {:02} s", seconds / 60, seconds % 60),
         3600..86_400 => format!("{} h {:02} min", seconds / 3600, seconds % 3600 / 60),
         _ => format!("{} d {:02} h", seconds / 86_400, seconds % 86_400 / 3600),
+    }
+}
+
+/// What stands behind a name where it is not hardware; empty where it is.
+pub(crate) const fn mark(kind: InstanceKind) -> &'static str {
+    match kind {
+        InstanceKind::Hardware => "",
+        InstanceKind::Modelled => "*",
+        InstanceKind::Emulated => "~",
+        InstanceKind::Mock => "#",
+    }
+}
+
+/// The word that [`mark`] stands for; empty for hardware.
+pub(crate) const fn word(kind: InstanceKind) -> &'static str {
+    match kind {
+        InstanceKind::Hardware => "",
+        kind => kind.name(),
+    }
+}
+
+/// What the figures of `kind` are, for a legend; `None` for hardware.
+pub(crate) fn legend(kind: InstanceKind, profile: Option<&str>) -> Option<String> {
+    let meaning = match kind {
+        InstanceKind::Hardware => return None,
+        InstanceKind::Modelled => modelled(profile),
+        InstanceKind::Emulated => {
+            "emulated by a virtual machine monitor: its times are not hardware's".to_owned()
+        }
+        InstanceKind::Mock => "mock of the kernel's selftest: no IOMMU behind it".to_owned(),
+    };
+    Some(format!("{} {meaning}", mark(kind)))
+}
+
+/// A share of a whole, 0 to 1, in whole percent; what is there is never 0.
+pub(crate) fn percent(share: f64) -> String {
+    if share > 0.0 && share < 0.01 {
+        "<1 %".to_owned()
+    } else {
+        format!("{:.0} %", share * 100.0)
     }
 }
 
@@ -197,6 +239,14 @@ mod tests {
         );
         assert_eq!(modelled(Some("slow: 1 ms")), "modelled, slow: 1 ms");
         assert_eq!(modelled(None), "modelled, timing profile unknown");
+    }
+
+    #[test]
+    fn a_share_that_is_there_is_never_0() {
+        let shown = [0.0, 0.001, 0.0099, 0.126, 0.996, 1.0]
+            .map(percent)
+            .join(", ");
+        assert_eq!(shown, "0 %, <1 %, <1 %, 13 %, 100 %, 100 %");
     }
 
     #[test]

@@ -2,10 +2,15 @@
 
 use std::time::{Duration, UNIX_EPOCH};
 
-use hwptop_agent::snapshot::{
-    Activity, AttachedProbe, DriverCounts, EventCounts, GuestCounts, InstanceSnapshot, MeasuredBy,
-    Snapshot, StageActivity,
+use hwptop_agent::{
+    InstanceKind,
+    snapshot::{
+        Activity, AttachedProbe, DriverCounts, EventCounts, GuestCounts, InstanceSnapshot,
+        MeasuredBy, Snapshot, StageActivity,
+    },
 };
+
+pub(crate) mod kernel;
 
 /// `events` latencies from `ns` up, skewed as latencies are: half near `ns`,
 /// one in a hundred ten times that, the last one fifty times.
@@ -22,7 +27,9 @@ pub(crate) fn stage(events: u64, items: u64, ns: u64) -> StageActivity {
             tail if tail % 100 == 99 => 10,
             _ => 1,
         };
-        stage.latency += ns * factor + ns * (event % 10) / 20;
+        let latency = ns * factor + ns * (event % 10) / 20;
+        stage.latency += latency;
+        stage.total_ns += latency;
     }
     stage
 }
@@ -39,6 +46,7 @@ pub(crate) fn activity(requests: u64, ns: u64) -> Activity {
         },
         request: stage(requests, requests * 16, ns),
         submission: stage(submissions, requests * 17, ns * 3 / 5),
+        ..Activity::default()
     }
 }
 
@@ -54,7 +62,7 @@ pub(crate) fn instance(number: u16, name: &str, requests: u64, ns: u64) -> Insta
     InstanceSnapshot {
         number,
         name: name.to_owned(),
-        modelled: true,
+        kind: InstanceKind::Modelled,
         interval: activity(requests, ns),
         total: activity(requests * 12, ns),
         driver: Some(DriverCounts {
@@ -98,6 +106,7 @@ pub(crate) fn snapshot() -> Snapshot {
             offset: 0x1000,
         })
         .to_vec(),
+        stages: Vec::new(),
         events: EventCounts {
             seen: 61_740,
             recorded: 61_740,
@@ -111,6 +120,11 @@ pub(crate) fn snapshot() -> Snapshot {
             instance(0, "model-vtd0", 1234, 1830),
             instance(1, "model-vtd1", 824, 2410),
         ],
+        objects: Vec::new(),
+        objects_left_out: 0,
+        failures: Vec::new(),
+        failures_dropped: 0,
+        hw_queues: None,
     }
 }
 

@@ -1,11 +1,14 @@
-//! What came before, per instance, in bounded memory.
+//! What came before, in bounded memory.
 
 use std::collections::{BTreeMap, VecDeque};
 
-use hwptop_agent::snapshot::{InstanceSnapshot, Snapshot};
+use hwptop_agent::snapshot::{FailedRequest, InstanceSnapshot, Snapshot};
 
 /// Intervals kept: more than the widest sparkline has columns.
 pub(crate) const KEPT: usize = 512;
+
+/// Failed requests kept: more than a screen has room for.
+const FAILURES: usize = 64;
 
 /// One interval of one instance: p99 in nanoseconds, `None` where nothing
 /// was recorded.
@@ -26,9 +29,12 @@ impl Tail {
     }
 }
 
-/// The last [`KEPT`] intervals of every instance of the last snapshot.
+/// The last [`KEPT`] intervals of every instance of the last snapshot, and the last
+/// failed requests.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct History {
+    /// The last [`FAILURES`] failed requests, oldest first.
+    failures: VecDeque<FailedRequest>,
     tails: BTreeMap<String, VecDeque<Tail>>,
 }
 
@@ -44,6 +50,18 @@ impl History {
             }
             tails.push_back(Tail::of(instance));
         }
+        self.failures.extend(snapshot.failures.iter().cloned());
+        let excess = self.failures.len().saturating_sub(FAILURES);
+        self.failures.drain(..excess);
+    }
+
+    /// The last failed requests of `instance` and of none, newest first.
+    pub(crate) fn failures(&self, instance: &str) -> impl Iterator<Item = &FailedRequest> {
+        let of_it = move |one: &&FailedRequest| match &one.instance {
+            Some(name) => name == instance,
+            None => true,
+        };
+        self.failures.iter().rev().filter(of_it)
     }
 
     /// The last `count` intervals of `instance`, newest first.

@@ -6,8 +6,10 @@ use hwptop_agent::snapshot::{InstanceSnapshot, MeasuredBy, Snapshot};
 
 use crate::{
     column::{Layout, Row, width_of},
-    figure::{self, ABSENT, span},
+    figure::{self, ABSENT, mark, span},
 };
+
+mod kernel;
 
 /// The columns of the table of counts, with their least width.
 const COUNTS: [(&str, usize); 8] = [
@@ -23,8 +25,9 @@ const COUNTS: [(&str, usize); 8] = [
 
 /// The snapshot in plain text without colour, about 110 columns wide: the
 /// dashboard's table for the last interval and since the start, the exact
-/// counts beside the driver's own where there are any, the frozen queues, the
-/// slow events, and last the line that says what became of the events.
+/// counts beside the driver's own where there are any, the frozen queues, what
+/// the kernel did and for whom, the slow events, and last the line that says what
+/// became of the events.
 #[must_use]
 pub fn render(snapshot: &Snapshot) -> String {
     let mut text = String::new();
@@ -54,6 +57,7 @@ pub fn render(snapshot: &Snapshot) -> String {
             line(&mut text, format_args!("\n{}: {fault}", instance.name));
         }
     }
+    kernel::render(&mut text, snapshot);
     slow(&mut text, snapshot);
     line(
         &mut text,
@@ -74,12 +78,17 @@ fn about(text: &mut String, snapshot: &Snapshot) {
         text,
         format_args!("hwptop, target {}{policy}", snapshot.target),
     );
-    if snapshot.is_modelled() {
-        let modelled = figure::modelled(snapshot.timing_profile.as_deref());
-        line(text, format_args!("* {modelled}"));
+    let profile = snapshot.timing_profile.as_deref();
+    for legend in snapshot
+        .kinds()
+        .into_iter()
+        .filter_map(|kind| figure::legend(kind, profile))
+    {
+        line(text, format_args!("{legend}"));
     }
     let probes = snapshot.probes.len();
     match &snapshot.measured_by {
+        MeasuredBy::Ebpf if snapshot.is_of_the_kernel() => kernel::about(text, snapshot),
         MeasuredBy::Ebpf => line(
             text,
             format_args!("measured by eBPF, probes attached: {probes}"),
@@ -130,12 +139,11 @@ fn counts(text: &mut String, snapshot: &Snapshot) {
         &COUNTS.map(|(title, _)| title.to_owned()),
     );
     for instance in &snapshot.instances {
-        let mark = if instance.modelled { "*" } else { "" };
         row(
             text,
-            &format!("{}{mark}", instance.name),
+            &format!("{}{}", instance.name, mark(instance.kind)),
             measured,
-            &measured_counts(instance),
+            &measured_counts(snapshot, instance),
         );
         if let Some(counts) = driver_counts(instance) {
             row(text, "", "driver", &counts);
@@ -160,19 +168,20 @@ fn counts(text: &mut String, snapshot: &Snapshot) {
     }
 }
 
-fn measured_counts(instance: &InstanceSnapshot) -> [String; COUNTS.len()] {
+fn measured_counts(snapshot: &Snapshot, instance: &InstanceSnapshot) -> [String; COUNTS.len()] {
     let total = &instance.total;
+    let guest = snapshot.guest_of(total);
     [
-        total.guest.descriptors,
-        total.guest.waits,
-        total.request.seen,
-        total.request.items,
-        total.submission.seen,
-        total.submission.items,
-        total.request.errors,
-        total.guest.faults,
+        guest.map(|guest| guest.descriptors),
+        guest.map(|guest| guest.waits),
+        Some(total.request.seen),
+        Some(total.request.items),
+        Some(total.submission.seen),
+        Some(total.submission.items),
+        Some(total.request.errors),
+        guest.map(|guest| guest.faults),
     ]
-    .map(|count| count.to_string())
+    .map(|count| count.map_or_else(|| ABSENT.to_owned(), |count| count.to_string()))
 }
 
 fn driver_counts(instance: &InstanceSnapshot) -> Option<[String; COUNTS.len()]> {

@@ -39,8 +39,8 @@ impl Theme {
         self.coloured(Color::Blue)
     }
 
-    /// The word `modelled`.
-    pub(crate) fn modelled(self) -> Style {
+    /// What is not hardware: modelled, emulated, a mock.
+    pub(crate) fn unreal(self) -> Style {
         self.coloured(Color::Magenta)
     }
 

@@ -1,5 +1,5 @@
 //! Draws the dashboard into a buffer, from the top: header, table, details of
-//! the instances where there is room, status.
+//! the instances (or of one, where the kernel is looked at) where there is room, status.
 
 use hwptop_agent::snapshot::Snapshot;
 use ratatui::{buffer::Buffer, layout::Rect};
@@ -12,6 +12,7 @@ mod chart;
 mod detail;
 mod header;
 mod help;
+mod kernel;
 mod status;
 mod table;
 
@@ -63,7 +64,12 @@ pub(crate) fn draw(app: &App, area: Rect, buffer: &mut Buffer) {
         width: area.width,
         height,
     };
-    detail::draw(snapshot, history, app.skipped, &mut middle.part(rest));
+    let mut rest = middle.part(rest);
+    if snapshot.is_of_the_kernel() {
+        kernel::draw(snapshot, history, app.skipped, &mut rest);
+    } else {
+        detail::draw(snapshot, history, app.skipped, &mut rest);
+    }
     status::draw(&status, status_y, &mut canvas);
     help_over(app, &mut canvas);
 }

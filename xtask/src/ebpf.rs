@@ -1,7 +1,7 @@
 //! `cargo xtask ebpf`: the committed eBPF object, made from source and checked against it.
 //!
-//! The object is committed so that users need stable Rust only. Beside it lies a sidecar
-//! (`hwptop.bpf.toml`) with the digest of the object, the digest of the sources it was made from and the
+//! The object is committed, once per processor, so that users need stable Rust only. Beside it lies a sidecar
+//! (`hwptop.x86_64.bpf.toml`) with the digest of the object, the digest of the sources it was made from and the
 //! identity of the toolchain that made it.
 //!
 //! # How two builds are compared, and why that is sound
@@ -30,6 +30,7 @@ mod build;
 mod compare;
 mod digest;
 mod elf;
+mod processor;
 mod sidecar;
 mod toolchain;
 pub(crate) mod wrapper;
@@ -41,50 +42,66 @@ use std::path::Path;
 use crate::repo::Repo;
 use crate::setup::Install;
 use compare::{Committed, Fresh};
+use processor::Processor;
 use sidecar::Sidecar;
 use toolchain::Toolchain;
 
-const OBJECT: &str = "ebpf/object/hwptop.bpf.o";
-const SIDECAR: &str = "ebpf/object/hwptop.bpf.toml";
+pub(crate) use digest::of_bytes as digest;
+pub(crate) use toolchain::debian_cargo;
 
-/// Builds the object and its sidecar into the checkout.
+/// Builds the objects and their sidecars into the checkout.
 ///
 /// # Errors
 /// Where the toolchain is missing, a build fails, or a file cannot be written.
 pub(crate) fn update(repo: &Repo, install: Install) -> Result<()> {
     let toolchain = Toolchain::set_up(repo, install)?;
-    let fresh = make(repo, &toolchain, build::Lock::MayChange)?;
-    let changed = fs::read(repo.path(OBJECT)).ok().as_deref() != Some(fresh.object.as_slice());
-    write(&repo.path(OBJECT), &fresh.object)?;
-    write(&repo.path(SIDECAR), fresh.sidecar.to_string().as_bytes())?;
-    let verb = if changed { "wrote" } else { "unchanged:" };
-    println!(
-        "{verb} {OBJECT} ({} bytes, sha256 {})",
-        fresh.object.len(),
-        fresh.sidecar.object
-    );
+    for processor in Processor::ALL {
+        let fresh = make(repo, &toolchain, processor, build::Lock::MayChange)?;
+        let file = processor.object();
+        let changed = fs::read(repo.path(&file)).ok().as_deref() != Some(fresh.object.as_slice());
+        write(&repo.path(&file), &fresh.object)?;
+        write(
+            &repo.path(&processor.sidecar()),
+            fresh.sidecar.to_string().as_bytes(),
+        )?;
+        let verb = if changed { "wrote" } else { "unchanged:" };
+        println!(
+            "{verb} {file} ({} bytes, sha256 {})",
+            fresh.object.len(),
+            fresh.sidecar.object
+        );
+    }
     Ok(())
 }
 
-/// Builds the object aside and compares it with the committed one.
+/// Builds the objects aside and compares them with the committed ones.
 ///
 /// # Errors
 /// Where they differ, with what differs; and wherever [`update`] fails.
 pub(crate) fn check(repo: &Repo, install: Install) -> Result<()> {
-    let committed = Committed {
-        object: read(repo, OBJECT)?,
-        sidecar: read_sidecar(repo)?,
-    };
     let toolchain = Toolchain::set_up(repo, install)?;
-    let fresh = make(repo, &toolchain, build::Lock::Obeyed)?;
+    for processor in Processor::ALL {
+        check_one(repo, &toolchain, processor)?;
+    }
+    Ok(())
+}
+
+fn check_one(repo: &Repo, toolchain: &Toolchain, processor: Processor) -> Result<()> {
+    let committed = Committed {
+        processor,
+        object: read(repo, &processor.object())?,
+        sidecar: read_sidecar(repo, &processor.sidecar())?,
+    };
+    let fresh = make(repo, toolchain, processor, build::Lock::Obeyed)?;
     let outcome = compare::compare(&committed, &fresh)?;
     println!("ebpf: {}", outcome.method);
+    let file = processor.object();
     if outcome.differences.is_empty() {
-        println!("ebpf: {OBJECT} is what the source gives");
+        println!("ebpf: {file} is what the source gives");
         return Ok(());
     }
     bail!(
-        "{OBJECT} is not what the source gives:\n  {}\nrun `cargo xtask ebpf` and commit the result",
+        "{file} is not what the source gives:\n  {}\nrun `cargo xtask ebpf` and commit the result",
         outcome.differences.join("\n  ")
     )
 }
@@ -94,10 +111,15 @@ pub(crate) fn toolchain_is_at_hand() -> bool {
     Toolchain::is_at_hand()
 }
 
-fn make(repo: &Repo, toolchain: &Toolchain, lock: build::Lock) -> Result<Fresh> {
-    let linked = build::build(repo, toolchain, lock)?;
+fn make(
+    repo: &Repo,
+    toolchain: &Toolchain,
+    processor: Processor,
+    lock: build::Lock,
+) -> Result<Fresh> {
+    let linked = build::build(repo, toolchain, processor, lock)?;
     // After the build, which may have written the lock file.
-    let source = digest::of_sources(repo)?;
+    let source = digest::of_sources(repo, processor)?;
     let object = elf::without_dwarf(&linked).context("cannot strip what bpf-linker wrote")?;
     elf::Interface::of(&object).context("cannot read what bpf-linker wrote")?;
     let sidecar = Sidecar {
@@ -114,11 +136,11 @@ fn read(repo: &Repo, file: &str) -> Result<Vec<u8>> {
         .with_context(|| format!("cannot read {file}: run `cargo xtask ebpf` to make it"))
 }
 
-fn read_sidecar(repo: &Repo) -> Result<Sidecar> {
-    let text = String::from_utf8(read(repo, SIDECAR)?)
-        .with_context(|| format!("{SIDECAR} is not text"))?;
+fn read_sidecar(repo: &Repo, file: &str) -> Result<Sidecar> {
+    let text =
+        String::from_utf8(read(repo, file)?).with_context(|| format!("{file} is not text"))?;
     text.parse()
-        .with_context(|| format!("{SIDECAR}: run `cargo xtask ebpf` to write it anew"))
+        .with_context(|| format!("{file}: run `cargo xtask ebpf` to write it anew"))
 }
 
 /// Replaces `path` at once, so that a build that embeds the file never sees half of it.

@@ -4,11 +4,14 @@
 //! cargo xtask ──▶ test ──▶ setup ─▶ fmt, tidy, clippy ─▶ cargo test ─▶ tests with needs ─▶ fuzz ─▶ ebpf --check
 //!             ├─▶ ebpf ──▶ toolchain ─▶ build ─▶ strip ─▶ object + sidecar (or compare, with --check)
 //!             ├─▶ fuzz ──▶ cargo-fuzz ─▶ build with the address sanitizer ─▶ run (or --repeat one input)
+//!             ├─▶ lab ───▶ QEMU, kernel, userland (made once) ─▶ boot ─▶ CMD's output, files and exit code
 //!             └─▶ tidy
 //! ```
 
+mod apt;
 mod ebpf;
 mod fuzz;
+mod lab;
 mod process;
 mod repo;
 mod setup;
@@ -48,7 +51,7 @@ enum Task {
         #[arg(long)]
         no_install: bool,
     },
-    /// Builds the eBPF programs from source into ebpf/object/hwptop.bpf.o
+    /// Builds the eBPF programs from source into ebpf/object, one object per processor
     ///
     /// Needs Debian's rustc-web, rust-web-src and LLVM (installed here when run as root), or a rustup nightly with
     /// rust-src and a bpf-linker in PATH. Commit the object and the .toml beside it together with the sources.
@@ -83,6 +86,14 @@ enum Task {
         #[arg(long)]
         no_install: bool,
     },
+    /// Boots a kernel with iommufd in an emulated machine and runs a command there
+    ///
+    /// The first run builds the profile's kernel from Debian's source (about 7 minutes on two cores; kept in
+    /// ~/.cache/hwptop/lab) and, as root, installs QEMU 10 and what the build needs. Later ones boot in seconds; no
+    /// hardware virtualisation is needed. In the guest, `hwptop` of this checkout is in PATH beside busybox's tools,
+    /// and the working directory is the folder of --output.
+    #[command(after_long_help = lab::EXAMPLES)]
+    Lab(lab::Options),
     /// Checks the rules of this code base that neither rustfmt nor clippy knows
     ///
     /// File length, no mod.rs, no `todo!`, `dbg!` or `#[allow(…)]`, a `// SAFETY:` comment on every unsafe block,
@@ -128,6 +139,7 @@ fn run(arguments: &Arguments) -> Result<ExitCode> {
             }
             .map(|()| ExitCode::SUCCESS)
         }
+        Task::Lab(options) => Ok(lab::run(&repo, options)),
         Task::Tidy => tidy::check(&repo).map(|()| ExitCode::SUCCESS),
     }
 }

@@ -12,10 +12,13 @@ pub(crate) struct Repo {
 impl Repo {
     /// The checkout that this program belongs to.
     pub(crate) fn find() -> Result<Self> {
-        // Cargo names the place at run time; the compiled-in one is for a binary started by hand.
-        let package =
-            env::var_os("CARGO_MANIFEST_DIR").unwrap_or_else(|| env!("CARGO_MANIFEST_DIR").into());
-        let root = Path::new(&package).join("..");
+        // Cargo names the place at run time; the compiled-in one is for a binary started by hand, or by a test, to
+        // which cargo names another package.
+        let package = env::var_os("CARGO_MANIFEST_DIR")
+            .map(PathBuf::from)
+            .filter(|package| package.ends_with("xtask"))
+            .unwrap_or_else(|| env!("CARGO_MANIFEST_DIR").into());
+        let root = package.join("..");
         let root = root.canonicalize().with_context(|| {
             format!(
                 "no checkout at {}: start it as `cargo xtask`",

@@ -3,6 +3,7 @@
 use anyhow::{Result, bail};
 use std::fmt::Write as _;
 use std::fs;
+use std::io;
 use std::process::Command;
 
 use crate::process;
@@ -16,6 +17,12 @@ pub(crate) enum Need {
     Tests,
     /// Fuzzing the driver.
     Fuzz,
+    /// Building the lab's kernels.
+    Kernel,
+    /// Building for arm64.
+    Arm64,
+    /// Building a standard library that rustup does not have here.
+    Std,
 }
 
 /// A Debian package.
@@ -72,7 +79,36 @@ pub(crate) const PACKAGES: &[Package] = &[
         "g++",
         "the compiler that builds libFuzzer",
     ),
+    program("gcc", Need::Kernel, "gcc", COMPILER),
+    program("make", Need::Kernel, "make", KERNEL),
+    program("flex", Need::Kernel, "flex", KERNEL),
+    program("bison", Need::Kernel, "bison", KERNEL),
+    program("bc", Need::Kernel, "bc", KERNEL),
+    package("libelf-dev", Need::Kernel, KERNEL),
+    package("libssl-dev", Need::Kernel, KERNEL),
+    program("dwarves", Need::Kernel, "pahole", "makes the kernel's BTF"),
+    package("kmod", Need::Kernel, KERNEL),
+    program("cpio", Need::Kernel, "cpio", KERNEL),
+    program(
+        "xz-utils",
+        Need::Kernel,
+        "xz",
+        "unpacks the kernel's source",
+    ),
+    program(
+        "gcc-aarch64-linux-gnu",
+        Need::Arm64,
+        "aarch64-linux-gnu-gcc",
+        COMPILER,
+    ),
+    package("libc6-dev-arm64-cross", Need::Arm64, "arm64's C library"),
+    package("rustc-web", Need::Std, "the compiler that builds std"),
+    package("cargo-web", Need::Std, "the cargo that matches it"),
+    package("rust-web-src", Need::Std, "the source of std"),
 ];
+
+const COMPILER: &str = "the compiler of the lab's kernel";
+const KERNEL: &str = "a tool of the kernel's build";
 
 const fn package(name: &'static str, need: Need, purpose: &'static str) -> Package {
     Package {
@@ -167,7 +203,7 @@ pub(crate) fn ensure(packages: &[&Package], install: Install) -> Result<()> {
         }
         bail!(message);
     }
-    println!("installing {}", names.join(" "));
+    eprintln!("installing {}", names.join(" "));
     process::run(
         apt_get().arg("update"),
         "check the machine's network and /etc/apt",
@@ -184,7 +220,10 @@ pub(crate) fn ensure(packages: &[&Package], install: Install) -> Result<()> {
 
 fn apt_get() -> Command {
     let mut command = Command::new("apt-get");
-    command.env("DEBIAN_FRONTEND", "noninteractive");
+    command
+        .env("DEBIAN_FRONTEND", "noninteractive")
+        // The caller's stdout may be a command's output.
+        .stdout(io::stderr());
     command
 }
 

@@ -5,13 +5,15 @@ mod libtest;
 mod privilege;
 
 use anyhow::{Context as _, Result};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+use std::env;
 use std::fmt::Display;
 use std::io::{self, Read as _, Write as _};
 use std::process::{Command, ExitCode, Stdio};
 use std::time::Instant;
 
 use crate::ebpf;
+use crate::lab;
 use crate::process;
 use crate::repo::Repo;
 use crate::setup::{self, Install, Need};
@@ -23,7 +25,7 @@ use libtest::{Counts, Results};
 type Check = fn(&Repo, Install) -> Result<(), String>;
 
 /// What a test may need, as its `#[ignore = "needs root: loads eBPF"]` begins.
-const NEEDS: [(&str, Check); 3] = [
+const NEEDS: [(&str, Check); 6] = [
     ("needs root", |_, _| privilege::check()),
     ("needs hardware counters", |_, _| {
         privilege::hardware_counters()
@@ -32,6 +34,15 @@ const NEEDS: [(&str, Check); 3] = [
         uapi::include(repo, install)
             .map(|_| ())
             .map_err(|error| format!("{error:#}"))
+    }),
+    ("needs the lab x86-intel", |repo, install| {
+        lab::ready(repo, "x86-intel", install)
+    }),
+    ("needs the lab x86-amd", |repo, install| {
+        lab::ready(repo, "x86-amd", install)
+    }),
+    ("needs the lab arm64-smmuv3", |repo, install| {
+        lab::ready(repo, "arm64-smmuv3", install)
     }),
 ];
 
@@ -151,9 +162,17 @@ fn tests(repo: &Repo, install: Install, counts: &mut Counts) {
     let first = pass(counts, "tests", &mut all);
 
     let mut names = BTreeSet::new();
+    // Each is looked for once: a kernel may have to be built for it.
+    let mut found = BTreeMap::new();
     for test in &first.ignored {
         let need = NEEDS.iter().find(|(need, _)| test.reason.starts_with(need));
-        match need.map(|(_, check)| check(repo, install)) {
+        let answer = need.map(|&(need, check)| {
+            found
+                .entry(need)
+                .or_insert_with(|| check(repo, install))
+                .as_ref()
+        });
+        match answer {
             Some(Ok(())) => _ = names.insert(test.name.as_str()),
             Some(Err(why)) => println!(
                 "skipped {}, because it {} and {why}",
@@ -175,6 +194,9 @@ fn tests(repo: &Repo, install: Install, counts: &mut Counts) {
         .current_dir(repo.root());
     if let Ok(folder) = uapi::include(repo, Install::Refused) {
         needy.env(uapi::VARIABLE, folder);
+    }
+    if let Ok(program) = env::current_exe() {
+        needy.env(lab::VARIABLE, program);
     }
     pass(counts, "tests that need what is not everywhere", &mut needy);
 }

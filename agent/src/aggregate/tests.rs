@@ -1,6 +1,7 @@
 use hwptop_abi::{Bucket, Vendor};
 
 use super::*;
+use crate::totals::{ObjectKey, ObjectTotals};
 
 fn aggregator(start: Instant) -> Aggregator {
     let origin = Origin {
@@ -9,6 +10,7 @@ fn aggregator(start: Instant) -> Aggregator {
         timing_profile: None,
         policy: None,
         probes: Vec::new(),
+        stages: Vec::new(),
         slow_threshold: Duration::from_millis(1),
         instances: Vec::new(),
     };
@@ -140,6 +142,8 @@ fn slow_events_beyond_what_a_snapshot_carries_are_counted() {
         items: 1,
         tid: 0,
         errno: 0,
+        tgid: 0,
+        asked: 0,
     };
     let totals = Totals {
         slow: vec![record; SLOW_SHOWN + 7],
@@ -150,4 +154,116 @@ fn slow_events_beyond_what_a_snapshot_carries_are_counted() {
     assert_eq!(snapshot.slow.len(), SLOW_SHOWN);
     assert_eq!(snapshot.events.slow_dropped, 9);
     assert_eq!(snapshot.slow[0].tid, None);
+}
+
+fn object(tgid: Option<u32>, hwpt: u32, instance: u16, requests: u64) -> ObjectTotals {
+    let mut stages = Stages::default();
+    let cell = &mut stages[Stage::Request as usize].0;
+    cell.seen = requests;
+    cell.total_ns = requests * 700;
+    cell.buckets[Bucket::of(700).index()] = requests;
+    ObjectTotals {
+        key: ObjectKey {
+            instance,
+            tgid,
+            context: 1,
+            hwpt,
+        },
+        stages,
+    }
+}
+
+fn with_objects(objects: Vec<ObjectTotals>) -> Totals {
+    Totals {
+        objects,
+        ..totals(&[700], 0)
+    }
+}
+
+#[test]
+fn the_object_with_the_most_requests_in_the_interval_comes_first() {
+    let start = Instant::now();
+    let mut aggregator = aggregator(start);
+    let before = vec![
+        object(Some(u32::MAX), 1, 0, 100),
+        object(Some(u32::MAX), 2, 0, 1),
+    ];
+    aggregator.snapshot(with_objects(before), start);
+    let now = vec![
+        object(Some(u32::MAX), 1, 0, 101),
+        object(Some(u32::MAX), 2, 0, 6),
+    ];
+    let snapshot = aggregator.snapshot(with_objects(now), start);
+    let seen: Vec<_> = snapshot
+        .objects
+        .iter()
+        .map(|one| {
+            let hwpt = one.owner.as_ref().map(|owner| owner.hwpt);
+            (hwpt, one.interval.request.seen, one.total.request.seen)
+        })
+        .collect();
+    assert_eq!(seen, [(Some(2), 5, 6), (Some(1), 1, 101)]);
+    assert_eq!(
+        snapshot.objects[0].total.request.latency_ns_mean(),
+        Some(700.0)
+    );
+}
+
+#[test]
+fn an_object_without_an_instance_or_a_process_is_kept_and_said_to_be_so() {
+    let start = Instant::now();
+    let objects = vec![
+        object(None, 0, 0, 2),
+        object(Some(u32::MAX), 3, u16::MAX, 1),
+    ];
+    let snapshot = aggregator(start).snapshot(with_objects(objects), start);
+    let [other, unreached] = &snapshot.objects[..] else {
+        panic!("{:?}", snapshot.objects);
+    };
+    assert_eq!((other.instance, &other.owner), (Some(0), &None));
+    assert_eq!(unreached.instance, None);
+    let process = &unreached.owner.as_ref().unwrap().process;
+    assert_eq!((process.id, &process.name), (u32::MAX, &None));
+}
+
+#[test]
+fn a_thousand_objects_are_cut_and_counted() {
+    let start = Instant::now();
+    let objects = (0..1000).map(|hwpt| object(Some(1), hwpt, 0, u64::from(hwpt)));
+    let snapshot = aggregator(start).snapshot(with_objects(objects.collect()), start);
+    assert_eq!(snapshot.objects.len() + snapshot.objects_left_out, 1000);
+    let least = snapshot.objects.last().unwrap().interval.request.seen;
+    assert_eq!(least, snapshot.objects_left_out as u64);
+}
+
+#[test]
+fn failures_beyond_what_a_snapshot_carries_are_counted_and_the_newest_stay() {
+    let start = Instant::now();
+    let failure = |latency_ns| SlowRecord {
+        latency_ns,
+        instance: 0,
+        stage: 0,
+        hwpt: 4,
+        items: 3,
+        tid: 0,
+        errno: 5,
+        tgid: 0,
+        asked: 64,
+    };
+    let mut failing = totals(&[700], 0);
+    failing.instances[0].name = Some("dmar0".to_owned());
+    failing.failures = (0..FAILURES_SHOWN as u64 + 3).map(failure).collect();
+    let snapshot = aggregator(start).snapshot(failing, start);
+    assert_eq!(
+        (snapshot.failures.len(), snapshot.failures_dropped),
+        (FAILURES_SHOWN, 3)
+    );
+    let last = snapshot.failures.last().unwrap();
+    assert_eq!(
+        last.latency,
+        Duration::from_nanos(FAILURES_SHOWN as u64 + 2)
+    );
+    assert_eq!((last.asked, last.handled, last.errno), (64, 3, 5));
+    assert_eq!(last.instance.as_deref(), Some("dmar0"));
+    assert_eq!(last.process, None);
 }

@@ -1,8 +1,6 @@
 use hdrhistogram::Histogram;
 use hwptop_abi::Stage;
 
-use super::latency_histogram;
-
 /// What a stage of one instance did.
 #[derive(Clone, Debug)]
 pub struct StageActivity {
@@ -16,6 +14,8 @@ pub struct StageActivity {
     pub items: u64,
     /// Ends with an error.
     pub errors: u64,
+    /// Sum of the recorded latencies in nanoseconds: exact, where `latency` is not.
+    pub total_ns: u64,
     /// Latencies in nanoseconds.
     pub latency: Histogram<u64>,
 }
@@ -28,7 +28,8 @@ impl Default for StageActivity {
             lost: 0,
             items: 0,
             errors: 0,
-            latency: latency_histogram(),
+            total_ns: 0,
+            latency: Histogram::new(2).expect("two significant digits are valid"),
         }
     }
 }
@@ -46,6 +47,13 @@ impl StageActivity {
     #[must_use]
     pub fn latency_ns(&self, quantile: f64) -> Option<u64> {
         (!self.latency.is_empty()).then(|| self.latency.value_at_quantile(quantile))
+    }
+
+    /// The mean latency in nanoseconds, from the exact sum; `None` where nothing was
+    /// recorded.
+    #[must_use]
+    pub fn latency_ns_mean(&self) -> Option<f64> {
+        (self.recorded > 0).then(|| self.total_ns as f64 / self.recorded as f64)
     }
 
     /// The longest latency in nanoseconds, `None` where nothing was recorded.
@@ -77,6 +85,12 @@ pub struct Activity {
     pub request: StageActivity,
     /// Hand-overs to its hardware queue.
     pub submission: StageActivity,
+    /// The IOMMU driver's part of the requests (kernel probes only).
+    pub driver_op: StageActivity,
+    /// The requests without their driver op (kernel probes only).
+    pub unattributed: StageActivity,
+    /// Hand-overs outside any request (kernel probes only).
+    pub host_submission: StageActivity,
 }
 
 impl Activity {
@@ -86,18 +100,22 @@ impl Activity {
         match stage {
             Stage::Request => &self.request,
             Stage::Submission => &self.submission,
+            Stage::DriverOp => &self.driver_op,
+            Stage::Unattributed => &self.unattributed,
+            Stage::HostSubmission => &self.host_submission,
         }
     }
 
     /// What went wrong, each failure once: a submission that fails makes its request
     /// fail, and that freezes the guest's queue, so the level that counted most has
-    /// seen them all.
+    /// seen them all. What fails outside any request comes on top.
     #[must_use]
     pub fn errors(&self) -> u64 {
         self.guest
             .faults
             .max(self.request.errors)
             .max(self.submission.errors)
+            .saturating_add(self.host_submission.errors)
     }
 }
 

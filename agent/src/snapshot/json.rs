@@ -3,9 +3,10 @@ use std::{collections::BTreeMap, time::UNIX_EPOCH};
 use hwptop_abi::Stage;
 use serde::Serialize;
 
-use crate::nanos;
-
 use super::{Activity, InstanceSnapshot, MeasuredBy, Snapshot, StageActivity};
+use crate::{nanos, totals::InstanceKind};
+
+mod kernel;
 
 /// Schema of a snapshot in JSON.
 pub const SCHEMA: &str = "hwptop.snapshot/1";
@@ -34,6 +35,8 @@ pub struct Document {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     diagnostics: Vec<String>,
     instances: Vec<Instance>,
+    #[serde(flatten, skip_serializing_if = "Option::is_none")]
+    kernel: Option<kernel::Kernel>,
 }
 
 #[derive(Debug, Serialize)]
@@ -64,6 +67,7 @@ struct Slow {
 #[derive(Debug, Serialize)]
 struct Instance {
     name: String,
+    kind: &'static str,
     modelled: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     fault: Option<String>,
@@ -75,9 +79,19 @@ struct Instance {
 
 #[derive(Debug, Serialize)]
 struct Part {
-    guest: Guest,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    guest: Option<Guest>,
+    #[serde(flatten)]
+    figures: Figures,
+}
+
+/// What instances and objects have in common.
+#[derive(Debug, Serialize)]
+struct Figures {
     errors: u64,
     stages: BTreeMap<&'static str, StagePart>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    split: Option<kernel::SplitPart>,
 }
 
 #[derive(Debug, Serialize)]
@@ -96,6 +110,8 @@ struct StagePart {
     items: u64,
     errors: u64,
     batch_factor: Option<f64>,
+    latency_ns_total: u64,
+    latency_ns_mean: Option<f64>,
     latency_ns_p50: Option<u64>,
     latency_ns_p99: Option<u64>,
     latency_ns_p999: Option<u64>,
@@ -152,7 +168,12 @@ impl Snapshot {
             slow_threshold_ns: nanos(self.slow_threshold),
             slow: self.slow_part(),
             diagnostics: self.diagnostics.clone(),
-            instances: self.instances.iter().map(instance).collect(),
+            instances: self
+                .instances
+                .iter()
+                .map(|one| self.instance(one))
+                .collect(),
+            kernel: self.is_of_the_kernel().then(|| kernel::Kernel::of(self)),
         }
     }
 
@@ -170,43 +191,49 @@ impl Snapshot {
             })
             .collect()
     }
-}
 
-fn instance(instance: &InstanceSnapshot) -> Instance {
-    Instance {
-        name: instance.name.clone(),
-        modelled: instance.modelled,
-        fault: instance.fault.clone(),
-        interval: part(&instance.interval),
-        total: part(&instance.total),
-        driver: instance.driver.as_ref().map(|driver| Driver {
-            descriptors: driver.descriptors.iter().copied().collect(),
-            waits: driver.waits,
-            requests: driver.requests,
-            entries: driver.entries,
-            request_errors: driver.request_errors,
-            submissions: driver.submissions,
-            commands: driver.commands,
-            submission_errors: driver.submission_errors,
-            faults: driver.faults,
-        }),
+    fn instance(&self, instance: &InstanceSnapshot) -> Instance {
+        Instance {
+            name: instance.name.clone(),
+            kind: instance.kind.name(),
+            modelled: instance.kind == InstanceKind::Modelled,
+            fault: instance.fault.clone(),
+            interval: self.part(&instance.interval),
+            total: self.part(&instance.total),
+            driver: instance.driver.as_ref().map(|driver| Driver {
+                descriptors: driver.descriptors.iter().copied().collect(),
+                waits: driver.waits,
+                requests: driver.requests,
+                entries: driver.entries,
+                request_errors: driver.request_errors,
+                submissions: driver.submissions,
+                commands: driver.commands,
+                submission_errors: driver.submission_errors,
+                faults: driver.faults,
+            }),
+        }
     }
-}
 
-fn part(activity: &Activity) -> Part {
-    let guest = activity.guest;
-    Part {
-        guest: Guest {
-            doorbells: guest.doorbells,
-            descriptors: guest.descriptors,
-            waits: guest.waits,
-            faults: guest.faults,
-        },
-        errors: activity.errors(),
-        stages: Stage::ALL
-            .into_iter()
-            .map(|stage| (stage.name(), stage_part(activity.stage(stage))))
-            .collect(),
+    fn part(&self, activity: &Activity) -> Part {
+        Part {
+            guest: self.guest_of(activity).map(|guest| Guest {
+                doorbells: guest.doorbells,
+                descriptors: guest.descriptors,
+                waits: guest.waits,
+                faults: guest.faults,
+            }),
+            figures: self.figures(activity, self.stages_of(activity)),
+        }
+    }
+
+    fn figures(&self, activity: &Activity, stages: impl Iterator<Item = Stage>) -> Figures {
+        Figures {
+            errors: activity.errors(),
+            stages: stages
+                .map(|stage| (stage.name(), stage_part(activity.stage(stage))))
+                .collect(),
+            split: self.split(activity).map(Into::into),
+        }
     }
 }
 
@@ -218,6 +245,8 @@ fn stage_part(stage: &StageActivity) -> StagePart {
         items: stage.items,
         errors: stage.errors,
         batch_factor: stage.batch_factor(),
+        latency_ns_total: stage.total_ns,
+        latency_ns_mean: stage.latency_ns_mean(),
         latency_ns_p50: stage.latency_ns(0.5),
         latency_ns_p99: stage.latency_ns(0.99),
         latency_ns_p999: stage.latency_ns(0.999),

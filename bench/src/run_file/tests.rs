@@ -15,11 +15,14 @@ fn point(instance: &str, batch: u32) -> BatchPoint {
         batch,
         entries: 10,
         requests: 10,
-        submissions: 10,
-        commands: 10,
+        submissions: Some(10),
+        commands: Some(10),
         elapsed_ns: 9_000,
         request_latency: HistogramV2::encode(&latency),
-        submission_latency: HistogramV2::encode(&latency),
+        submission_latency: Some(HistogramV2::encode(&latency)),
+        round_ns_per_entry: None,
+        bare: None,
+        guest: None,
         counters: None,
     }
 }
@@ -30,6 +33,8 @@ fn run(points: Vec<BatchPoint>) -> RunFile {
         suite: "batching".to_owned(),
         target: "model".to_owned(),
         modelled: true,
+        kind: Some(Kind::Modelled),
+        work: Work::Requests,
         timing_profile: None,
         started_unix_s: 1,
         command: Vec::new(),
@@ -144,4 +149,37 @@ fn a_device_is_not_read() {
         .expect_err("a device")
         .to_string();
     assert_eq!(error, "/dev/zero: not a regular file");
+}
+
+#[test]
+fn what_an_older_file_does_not_say_is_absent_and_its_kind_is_known() {
+    let directory = tempfile::tempdir().expect("a temporary directory");
+    let path = directory.path().join("run.json");
+    for (modelled, kind) in [(true, Kind::Modelled), (false, Kind::Hardware)] {
+        let mut old = serde_json::to_value(run(vec![point("a", 1)])).expect("JSON");
+        let fields = old.as_object_mut().expect("an object");
+        fields.remove("kind");
+        fields.remove("work");
+        fields.insert("modelled".to_owned(), modelled.into());
+        fs::write(&path, old.to_string()).expect("it can be written");
+        let read = RunFile::read(&path).expect("it can be read");
+        assert_eq!((read.kind(), read.work), (kind, Work::Requests));
+        assert_eq!(read.points[0].bare, None);
+    }
+}
+
+#[test]
+fn what_nothing_counted_is_not_in_the_file() {
+    let mut counted = point("a", 1);
+    counted.submissions = None;
+    counted.commands = None;
+    counted.submission_latency = None;
+    let text = serde_json::to_string(&counted).expect("JSON");
+    assert!(
+        !text.contains("submission") && !text.contains("commands"),
+        "{text}"
+    );
+    let read: BatchPoint = serde_json::from_str(&text).expect("it can be read");
+    assert_eq!(read, counted);
+    assert_eq!((read.check(), read.commands_per_sync()), (Ok(()), None));
 }

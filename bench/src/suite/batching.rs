@@ -1,64 +1,109 @@
-//! What a batch is worth: a guest unmaps 1 to 1024 pages before each wait.
+//! What a batch is worth: 1 to 1024 pages are invalidated before each wait.
 
 use std::{
+    path::PathBuf,
     sync::atomic::{AtomicBool, Ordering},
-    time::{Duration, Instant},
+    time::Duration,
 };
 
-use hwptop_abi::{InstanceArg, Stage, Vendor};
-use hwptop_agent::{
-    InstanceTotals, Recorder, Source as _, SourceError, ThreadCounters, instance_name, nanos,
-};
-use hwptop_driver::{
-    Backend, DomainId, Guest, Pasid, ReplayError, Stream, TimingProfile, decorated_guest,
-};
+use hwptop_abi::{InstanceArg, Vendor};
+use hwptop_agent::{SourceError, ThreadCounters, instance_name};
 
-use crate::{
-    run_file::{BatchPoint, CounterPoint, HistogramV2},
-    timed::Timed,
-};
+use crate::run_file::{BatchPoint, Work};
+
+mod measure;
+mod model;
+mod pages;
+mod real;
+mod selftest;
+mod subject;
+mod vfio;
+
+use measure::Bench;
+use subject::Subject;
+pub use subject::SubjectError;
 
 /// The batch sizes of the sweep, in entries per request.
 pub const BATCHES: [u32; 11] = [1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024];
 
-/// The guest's domain and address space; any will do.
-const TARGET: (DomainId, Pasid) = (DomainId(4), Pasid(0));
-/// What the guest's wait descriptors write, as Linux does (`QI_DONE`).
-const DONE: u32 = 2;
-/// Doorbells between two looks at the clock.
-const DOORBELLS_PER_LOOK: u32 = 16;
+/// The kernel's name for the selftest's mock, in `/sys/class/iommu`.
+pub const MOCK_NAME: &str = "iommufd_selftest_iommu.0";
+
+/// What to sweep.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Driven {
+    /// Modelled instances, measured one after the other.
+    Model {
+        /// Whose.
+        vendor: Vendor,
+        /// How many.
+        instances: u16,
+    },
+    /// The mock of a kernel with `CONFIG_IOMMUFD_TEST`: its vIOMMU with guests of SMMUv3,
+    /// else its nested HWPT.
+    Selftest {
+        /// Whose commands the guest uses.
+        vendor: Vendor,
+    },
+    /// The IOMMU behind a device that vfio-pci has.
+    Vfio {
+        /// The device's cdev.
+        device: PathBuf,
+        /// What the IOMMU is called.
+        instance: String,
+    },
+}
+
+/// How much to measure of each batch size.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Amount {
+    /// So long, each way; a fifth of it is warm-up before.
+    Time(Duration),
+    /// Exactly so many requests and nothing else: no warm-up, nothing beside it.
+    Requests(u64),
+}
 
 /// How to sweep.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Sweep {
-    /// Whose instances.
-    pub vendor: Vendor,
-    /// How many modelled instances, measured one after the other.
-    pub instances: u16,
-    /// How long each point is measured; a fifth of it is warm-up before.
-    pub time: Duration,
+    /// What.
+    pub driven: Driven,
+    /// How much.
+    pub amount: Amount,
+}
+
+impl Sweep {
+    /// How many points a whole sweep has.
+    #[must_use]
+    pub fn points(&self) -> usize {
+        let instances = match self.driven {
+            Driven::Model { instances, .. } => usize::from(instances),
+            Driven::Selftest { .. } | Driven::Vfio { .. } => 1,
+        };
+        instances * BATCHES.len()
+    }
 }
 
 /// Why a sweep ended early.
 #[derive(Debug, thiserror::Error)]
 pub enum BatchingError {
-    /// The guest could not be set up.
+    /// What is to be measured could not be set up.
     #[error("{instance}: {source}")]
     Setup {
         /// The instance's name.
         instance: String,
         /// The reason.
-        source: ReplayError,
+        source: SubjectError,
     },
-    /// The guest could not go on.
+    /// A batch could not be performed.
     #[error("{instance}, batch {batch}: {source}")]
-    Guest {
+    Batch {
         /// The instance's name.
         instance: String,
         /// The batch size.
         batch: u32,
         /// The reason.
-        source: ReplayError,
+        source: SubjectError,
     },
     /// The measurement could not be read.
     #[error(transparent)]
@@ -66,142 +111,62 @@ pub enum BatchingError {
 }
 
 /// Measures every batch size on every instance, or what it could before `stop` was
-/// set. `progress` is told the instance, the batch and how many points are done.
+/// set. `progress` is told the instance, the batch and how many points are done. Says
+/// also what a batch was.
 ///
 /// # Errors
 /// [`BatchingError`], naming instance and batch size.
 pub fn batching(
-    sweep: Sweep,
+    sweep: &Sweep,
     stop: &AtomicBool,
     mut progress: impl FnMut(&str, u32, usize),
-) -> Result<Vec<BatchPoint>, BatchingError> {
+) -> Result<(Work, Vec<BatchPoint>), BatchingError> {
     let mut points = Vec::new();
-    for number in 0..sweep.instances {
-        let arg = InstanceArg::new(number, sweep.vendor, true);
-        let instance = instance_name(arg);
-        let failed = |batch, source| BatchingError::Guest {
-            instance: instance.clone(),
-            batch,
-            source,
-        };
-        // Nothing is slow enough to be kept one by one.
-        let recorder = Recorder::new(&[arg], Duration::MAX);
-        let guest = decorated_guest(
-            &Stream::synthetic(sweep.vendor, [TARGET]),
-            number,
-            &TimingProfile::of(sweep.vendor),
-            |queue| Timed::new(queue, Some(recorder.clone()), 0),
-            |backend| Timed::new(backend, Some(recorder.clone()), 0),
-        )
-        .map_err(|source| BatchingError::Setup {
+    let mut work = Work::Requests;
+    for number in 0..sweep.points() / BATCHES.len() {
+        let (instance, subject) = open(&sweep.driven, number);
+        let subject = subject.map_err(|source| BatchingError::Setup {
             instance: instance.clone(),
             source,
-        })?;
+        });
+        let (mut subject, done) = subject?;
+        work = done;
         let mut bench = Bench {
-            guest,
-            recorder,
+            subject: &mut *subject,
+            instance,
             counters: ThreadCounters::open(),
+            stop,
         };
         for batch in BATCHES {
-            progress(&instance, batch, points.len());
-            bench
-                .run(batch, sweep.time / 5, stop)
-                .map_err(|source| failed(batch, source))?;
-            let point = bench.point(&instance, batch, sweep.time, stop);
+            progress(&bench.instance, batch, points.len());
+            let point = bench.point(batch, sweep.amount);
             if stop.load(Ordering::Relaxed) {
-                return Ok(points);
+                return Ok((work, points));
             }
             points.push(point?);
         }
     }
-    Ok(points)
+    Ok((work, points))
 }
 
-struct Bench<B> {
-    guest: Guest<B>,
-    recorder: Recorder,
-    counters: Option<ThreadCounters>,
-}
+type Opened = Result<(Box<dyn Subject>, Work), SubjectError>;
 
-impl<B: Backend> Bench<B> {
-    fn point(
-        &mut self,
-        instance: &str,
-        batch: u32,
-        time: Duration,
-        stop: &AtomicBool,
-    ) -> Result<BatchPoint, BatchingError> {
-        let before = self.totals()?;
-        let counting = self
-            .counters
-            .as_mut()
-            .is_some_and(|counters| counters.start().is_ok());
-        let elapsed = self
-            .run(batch, time, stop)
-            .map_err(|source| BatchingError::Guest {
-                instance: instance.to_owned(),
-                batch,
-                source,
-            })?;
-        let user_only = self
-            .counters
-            .as_ref()
-            .is_some_and(ThreadCounters::is_user_only);
-        let counted = self
-            .counters
-            .as_mut()
-            .filter(|_| counting)
-            .and_then(ThreadCounters::stop);
-        let after = self.totals()?;
-        let stage = |stage| after.stage(stage).since(before.stage(stage));
-        let (request, submission) = (stage(Stage::Request), stage(Stage::Submission));
-        Ok(BatchPoint {
-            instance: instance.to_owned(),
-            batch,
-            entries: request.0.items,
-            requests: request.0.seen,
-            submissions: submission.0.seen,
-            commands: submission.0.items,
-            elapsed_ns: nanos(elapsed),
-            request_latency: HistogramV2::encode(&request.latency()),
-            submission_latency: HistogramV2::encode(&submission.latency()),
-            counters: counted.map(|counted| CounterPoint {
-                instructions: counted.instructions,
-                cycles: counted.cycles,
-                user_only,
-            }),
-        })
-    }
-
-    /// Lets the guest unmap `batch` pages per doorbell for `time`; returns how long
-    /// it really took.
-    fn run(
-        &mut self,
-        batch: u32,
-        time: Duration,
-        stop: &AtomicBool,
-    ) -> Result<Duration, ReplayError> {
-        let mut descriptors: Vec<[u64; 2]> = (0..u64::from(batch))
-            .map(|page| self.guest.stream().unmap_page(page << 12))
-            .collect();
-        let stream = self.guest.stream();
-        descriptors.push(stream.sync(self.guest.status_address(), DONE));
-        let start = Instant::now();
-        loop {
-            for _ in 0..DOORBELLS_PER_LOOK {
-                self.guest.submit(&descriptors)?;
-            }
-            let elapsed = start.elapsed();
-            if elapsed >= time || stop.load(Ordering::Relaxed) {
-                return Ok(elapsed);
-            }
+/// The instance at `number`: its name, and what performs batches on it.
+fn open(driven: &Driven, number: usize) -> (String, Opened) {
+    match driven {
+        &Driven::Model { vendor, .. } => {
+            // There are 64 at most.
+            let number = u16::try_from(number).unwrap_or_default();
+            let name = instance_name(InstanceArg::new(number, vendor, true));
+            let subject = model::model(vendor, number);
+            (name, subject.map(|subject| (subject, Work::Requests)))
         }
-    }
-
-    fn totals(&mut self) -> Result<InstanceTotals, SourceError> {
-        let mut totals = self.recorder.read()?;
-        // The recorder was made for exactly one instance.
-        Ok(totals.instances.swap_remove(0))
+        &Driven::Selftest { vendor } => {
+            let subject = selftest::selftest(vendor);
+            let opened = subject.map(|subject| (subject, Work::Requests));
+            (MOCK_NAME.to_owned(), opened)
+        }
+        Driven::Vfio { device, instance } => (instance.clone(), vfio::vfio(device)),
     }
 }
 
@@ -209,21 +174,41 @@ impl<B: Backend> Bench<B> {
 mod tests {
     use super::*;
 
+    fn model(instances: u16, amount: Amount) -> Sweep {
+        let vendor = Vendor::Vtd;
+        Sweep {
+            driven: Driven::Model { vendor, instances },
+            amount,
+        }
+    }
+
+    #[test]
+    fn a_number_of_requests_is_kept_to_the_one() {
+        let sweep = model(1, Amount::Requests(37));
+        let (_, points) = batching(&sweep, &AtomicBool::new(false), |_, _, _| {}).expect("it runs");
+        assert_eq!(points.len(), BATCHES.len());
+        for point in points {
+            assert_eq!(point.requests, 37, "batch {}", point.batch);
+            assert_eq!(point.entries, 37 * u64::from(point.batch));
+        }
+    }
+
     #[test]
     fn a_sweep_measures_every_batch_as_one_request_per_wait() {
-        let sweep = Sweep {
-            vendor: Vendor::Vtd,
-            instances: 2,
-            time: Duration::from_millis(10),
-        };
-        let points = batching(sweep, &AtomicBool::new(false), |_, _, _| {}).expect("it runs");
+        let sweep = model(2, Amount::Time(Duration::from_millis(10)));
+        let (_, points) = batching(&sweep, &AtomicBool::new(false), |_, _, _| {}).expect("it runs");
         assert_eq!(points.len(), 2 * BATCHES.len());
         for point in &points {
             assert_eq!(point.entries, u64::from(point.batch) * point.requests);
-            assert_eq!(point.commands, point.entries);
+            assert_eq!(point.commands, Some(point.entries));
             // The model hands over at most 16 commands at a time, as mainline does.
             let submissions = u64::from(point.batch.div_ceil(16)) * point.requests;
-            assert_eq!(point.submissions, submissions, "batch {}", point.batch);
+            assert_eq!(
+                point.submissions,
+                Some(submissions),
+                "batch {}",
+                point.batch
+            );
             let latency = point
                 .request_latency
                 .decode()
@@ -236,13 +221,9 @@ mod tests {
 
     #[test]
     fn a_stopped_sweep_keeps_whole_points_only() {
-        let sweep = Sweep {
-            vendor: Vendor::Vtd,
-            instances: 1,
-            time: Duration::from_mins(1),
-        };
+        let sweep = model(1, Amount::Time(Duration::from_mins(1)));
         let stop = AtomicBool::new(true);
-        let points = batching(sweep, &stop, |_, _, _| {}).expect("it stops");
+        let (_, points) = batching(&sweep, &stop, |_, _, _| {}).expect("it stops");
         assert!(points.is_empty());
     }
 }

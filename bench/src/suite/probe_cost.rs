@@ -13,6 +13,7 @@ use hwptop_agent::{Ebpf, EbpfError, EmptyProbes, StaticProbeError, TargetProcess
 use hwptop_driver::{ObjectId, probes};
 
 use super::bpftrace::Bpftrace;
+use crate::Interval;
 
 mod push;
 
@@ -127,34 +128,23 @@ impl ProbeCost {
     /// hwptop's pair as a ratio of `variant`'s: median, smallest and largest over
     /// the rounds.
     #[must_use]
-    pub fn ratio_to(&self, variant: Variant) -> Option<(f64, f64, f64)> {
+    pub fn ratio_to(&self, variant: Variant) -> Option<Interval> {
         let (ours, theirs) = (self.of(Variant::Hwptop)?, self.of(variant)?);
         let ratios = ours
             .ns_per_pair
             .iter()
             .zip(&theirs.ns_per_pair)
             .map(|(ours, theirs)| ours / theirs);
-        spread(ratios.collect())
+        Interval::range_of(&ratios.collect::<Vec<_>>())
     }
 }
 
 impl VariantCost {
     /// Nanoseconds per pair: median, smallest and largest over the rounds.
     #[must_use]
-    pub fn spread(&self) -> Option<(f64, f64, f64)> {
-        spread(self.ns_per_pair.clone())
+    pub fn spread(&self) -> Option<Interval> {
+        Interval::range_of(&self.ns_per_pair)
     }
-}
-
-fn spread(mut values: Vec<f64>) -> Option<(f64, f64, f64)> {
-    values.sort_by(f64::total_cmp);
-    let middle = values.len() / 2;
-    let median = if values.len() % 2 == 1 {
-        *values.get(middle)?
-    } else {
-        f64::midpoint(*values.get(middle.checked_sub(1)?)?, *values.get(middle)?)
-    };
-    Some((median, *values.first()?, *values.last()?))
 }
 
 /// Runs the suite: `rounds` turns over all variants that can be had here.
@@ -335,19 +325,18 @@ mod tests {
     #[test]
     fn ratios_are_taken_round_by_round() {
         let ratio = cost(&[120.0, 300.0, 100.0], &[100.0, 200.0, 100.0]).ratio_to(Variant::Empty);
-        assert_eq!(ratio, Some((1.2, 1.0, 1.5)));
+        let expected = Interval {
+            median: 1.2,
+            low: 1.0,
+            high: 1.5,
+        };
+        assert_eq!(ratio, Some(expected));
     }
 
     #[test]
     fn what_was_not_measured_has_no_ratio() {
         assert_eq!(cost(&[1.0], &[]).ratio_to(Variant::Empty), None);
         assert_eq!(cost(&[1.0], &[1.0]).ratio_to(Variant::BpftraceStatic), None);
-    }
-
-    #[test]
-    fn an_even_number_of_rounds_has_the_middle_of_the_two_as_median() {
-        assert_eq!(spread(vec![4.0, 1.0, 2.0, 3.0]), Some((2.5, 1.0, 4.0)));
-        assert_eq!(spread(Vec::new()), None);
     }
 
     #[test]

@@ -2,6 +2,7 @@ use std::io::{self, BufRead, Read};
 
 use super::CapturedCommand;
 use super::error::{CaptureError, CaptureFault};
+use crate::Vendor;
 
 const HEADER: &str = "t_us,lo,hi";
 /// What some editors and spreadsheets put before UTF-8 text.
@@ -18,7 +19,14 @@ pub(super) enum Header {
 }
 
 impl Header {
-    const fn columns(self) -> [&'static str; 2] {
+    pub(super) const fn of(vendor: Vendor) -> Self {
+        match vendor {
+            Vendor::Vtd => Self::Vtd,
+            Vendor::SmmuV3 | Vendor::AmdVi => Self::Other,
+        }
+    }
+
+    pub(super) const fn columns(self) -> [&'static str; 2] {
         match self {
             Self::Vtd => ["lo", "hi"],
             Self::Other => ["cmd0", "cmd1"],

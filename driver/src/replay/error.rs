@@ -4,6 +4,7 @@ use vm_memory::GuestMemoryError;
 use vm_memory::mmap::FromRangesError;
 
 use crate::Fault;
+use crate::iommufd;
 use crate::model::iommufd::UapiError;
 
 /// Why a guest could not be set up, or could not go on. Its message is complete:
@@ -68,6 +69,12 @@ pub enum ReplayError {
     /// The modelled kernel has no room for what the stream addresses.
     #[error("setting up the modelled kernel's objects failed: {0}; split the capture")]
     Setup(UapiError),
+    /// The real kernel's objects could not be made.
+    #[error("setting up the objects of /dev/iommu failed: {0}")]
+    Iommufd(iommufd::Error),
+    /// The stream is of a vendor whose invalidations no kernel takes.
+    #[error("Linux takes no invalidations of AMD-Vi guests yet; use the model or the selftest")]
+    NoNesting,
     /// No thread for the modelled hardware.
     #[error("starting the modelled hardware's thread failed: {0}; raise the limit of threads")]
     Spawn(io::Error),
@@ -77,7 +84,7 @@ impl ReplayError {
     /// Whether the machine is the reason, and not the stream.
     #[must_use]
     pub const fn is_the_machines(&self) -> bool {
-        matches!(self, Self::Map(_) | Self::Spawn(_))
+        matches!(self, Self::Map(_) | Self::Spawn(_) | Self::Iommufd(_))
     }
 }
 

@@ -16,6 +16,8 @@ pub struct StageCell {
     pub items: u64,
     /// Ends with an error.
     pub errors: u64,
+    /// Sum of the recorded latencies, in nanoseconds.
+    pub total_ns: u64,
     /// Recorded latencies by [`crate::Bucket`].
     pub buckets: [u64; BUCKETS],
 }
@@ -27,6 +29,7 @@ impl StageCell {
         lost_no_start: 0,
         items: 0,
         errors: 0,
+        total_ns: 0,
         buckets: [0; BUCKETS],
     };
 }
@@ -127,7 +130,7 @@ pub const fn start_slot(instance_number: u32, ticket: u64) -> u32 {
 }
 
 const _: () = {
-    assert!(size_of::<StageCell>() == 4 * 8 + BUCKETS * 8);
+    assert!(size_of::<StageCell>() == 5 * 8 + BUCKETS * 8);
     // The kernel's limit for one value of a per-CPU map (PCPU_MIN_UNIT_SIZE).
     assert!(size_of::<StageCell>() <= 32 * 1024);
     assert!(size_of::<GuestCell>() == 32);

@@ -14,6 +14,8 @@
 mod cell;
 mod histogram;
 mod instance;
+mod kernel;
+mod record;
 mod slow;
 mod stage;
 
@@ -22,5 +24,13 @@ pub use cell::{
 };
 pub use histogram::{BUCKETS, Bucket, MAX_TRACKABLE_NS};
 pub use instance::{InstanceArg, MAX_INSTANCES, Vendor};
+pub use kernel::{
+    HwQueueCell, KERNEL_INSTANCES_MAX, KernelInstance, KernelLayout, LostCell, MISSING,
+    MOCK_INSTANCE, NAME_BYTES, REQUEST_PARTS, RequestCell, SLOTS_MAX, SlotKey,
+};
+pub use record::{
+    COMMAND_BYTES, DRAINED, SUBMISSION_COMMANDS, SYNCED, Submission, SubmissionBuffer,
+    SubmissionHeader, UNIT_NAME_BYTES, UNITS, UnitCell,
+};
 pub use slow::{Config, SlowRecord};
-pub use stage::{STAGES, Stage};
+pub use stage::{PROBE_STAGES, STAGES, Stage};

@@ -25,6 +25,11 @@ pub struct SlowRecord {
     pub tid: u32,
     /// 0, or the errno that ended it.
     pub errno: u32,
+    /// Process id, as `tid`; 0 where it is not known.
+    pub tgid: u32,
+    /// Entries that a request asked for, of which `items` were handled; else as
+    /// `items`.
+    pub asked: u32,
 }
 
 impl SlowRecord {
@@ -47,13 +52,15 @@ impl SlowRecord {
             items: word(3),
             tid: word(4),
             errno: word(5),
+            tgid: word(6),
+            asked: word(7),
         })
     }
 }
 
 const _: () = {
     assert!(size_of::<Config>() == 8);
-    assert!(size_of::<SlowRecord>() == 32);
+    assert!(size_of::<SlowRecord>() == 40);
 };
 
 #[cfg(test)]
@@ -62,9 +69,12 @@ mod tests {
 
     #[test]
     fn a_record_is_decoded_field_by_field() {
-        let mut bytes = [0; 32];
+        let mut bytes = [0; 40];
         bytes[..8].copy_from_slice(&22u64.to_ne_bytes());
-        for (at, value) in [0x8000_0001u32, 1, 4, 5, 6, 7].into_iter().enumerate() {
+        for (at, value) in [0x8000_0001u32, 1, 4, 5, 6, 7, 8, 9]
+            .into_iter()
+            .enumerate()
+        {
             bytes[8 + 4 * at..12 + 4 * at].copy_from_slice(&value.to_ne_bytes());
         }
         let expected = SlowRecord {
@@ -75,13 +85,15 @@ mod tests {
             items: 5,
             tid: 6,
             errno: 7,
+            tgid: 8,
+            asked: 9,
         };
         assert_eq!(SlowRecord::decode(&bytes), Some(expected));
     }
 
     #[test]
     fn a_record_of_another_length_is_refused() {
-        assert_eq!(SlowRecord::decode(&[0; 31]), None);
-        assert_eq!(SlowRecord::decode(&[0; 33]), None);
+        assert_eq!(SlowRecord::decode(&[0; 39]), None);
+        assert_eq!(SlowRecord::decode(&[0; 41]), None);
     }
 }

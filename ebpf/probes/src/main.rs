@@ -11,10 +11,15 @@
 #![feature(asm_experimental_arch)]
 
 mod guest;
+mod kernel;
 mod maps;
+mod record;
 mod stage;
 
-use aya_ebpf::{macros::uprobe, programs::ProbeContext};
+use aya_ebpf::{
+    macros::{fentry, fexit, uprobe},
+    programs::{FEntryContext, FExitContext, ProbeContext},
+};
 use hwptop_abi::Stage;
 
 /// `hwptop:invalidate_begin(ticket, instance, hwpt, entries)`.
@@ -62,6 +67,18 @@ pub fn guest_fault(ctx: ProbeContext) -> u32 {
 /// Does nothing: what a probe costs before it does anything.
 #[uprobe]
 pub fn empty(_ctx: ProbeContext) -> u32 {
+    0
+}
+
+/// Does nothing: what an entry costs before it does anything.
+#[fentry]
+pub fn empty_fentry(_ctx: FEntryContext) -> i32 {
+    0
+}
+
+/// Does nothing: what an exit costs before it does anything.
+#[fexit]
+pub fn empty_fexit(_ctx: FExitContext) -> i32 {
     0
 }
 

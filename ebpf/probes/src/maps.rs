@@ -3,7 +3,7 @@ use aya_ebpf::{
     maps::{Array, PerCpuArray, RingBuf},
 };
 use hwptop_abi::{
-    Config, GuestCell, MAX_INSTANCES, STAGES, START_SLOTS, StageCell, UnattributedCell,
+    Config, GuestCell, MAX_INSTANCES, PROBE_STAGES, START_SLOTS, StageCell, UnattributedCell,
 };
 
 /// Index 0: what user space tells the programs.
@@ -25,7 +25,8 @@ pub static SUBMISSION_STARTS: Array<u64> = Array::with_max_entries(START_SLOTS, 
 
 /// By `Stage::cell_index`.
 #[map]
-pub static CELLS: PerCpuArray<StageCell> = PerCpuArray::with_max_entries(MAX_INSTANCES * STAGES, 0);
+pub static CELLS: PerCpuArray<StageCell> =
+    PerCpuArray::with_max_entries(MAX_INSTANCES * PROBE_STAGES, 0);
 
 /// By instance number.
 #[map]

@@ -80,6 +80,7 @@ pub fn end(ctx: &ProbeContext, stage: Stage, starts: &Array<u64>) {
     // that the verifier understands.
     unsafe {
         let index = Bucket::of(latency_ns).index() & (hwptop_abi::BUCKETS - 1);
+        add(&raw mut (*cell).total_ns, latency_ns);
         add((&raw mut (*cell).buckets).cast::<u64>().add(index), 1);
     }
     if CONFIG
@@ -95,6 +96,8 @@ pub fn end(ctx: &ProbeContext, stage: Stage, starts: &Array<u64>) {
             items,
             tid: ctx.pid(),
             errno,
+            tgid: ctx.tgid(),
+            asked: items,
         });
     }
 }

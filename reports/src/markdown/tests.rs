@@ -1,5 +1,6 @@
 use super::*;
 use crate::{fixture, series};
+use hwptop_bench::run_file::{Kind, Work};
 
 fn report(runs: &[(PathBuf, RunFile)]) -> String {
     text(runs, &series::collect(runs).unwrap())
@@ -144,10 +145,36 @@ fn how_it_was_measured_can_be_repeated() {
 fn figures_of_hardware_are_not_called_modelled() {
     let mut runs = fixture::two_instances();
     runs[0].1.modelled = false;
+    runs[0].1.kind = Some(Kind::Hardware);
     runs[0].1.timing_profile = None;
     for point in &mut runs[0].1.points {
         point.instance = point.instance.replace("model-vtd", "dmar");
     }
     let text = report(&runs);
     assert!(!text.contains("modelled"), "{text}");
+}
+
+#[test]
+fn figures_of_a_mock_and_of_an_emulated_unit_say_so() {
+    for (kind, meaning) in [
+        (Kind::Mock, "mock: the kernel's selftest mock"),
+        (
+            Kind::Emulated,
+            "emulated: a virtual machine monitor emulated",
+        ),
+    ] {
+        let mut runs = fixture::two_instances();
+        let run = &mut runs[0].1;
+        (run.modelled, run.kind, run.timing_profile) = (false, Some(kind), None);
+        run.work = Work::Unmap;
+        for point in &mut run.points {
+            (point.submissions, point.commands) = (None, None);
+        }
+        let text = report(&runs);
+        assert!(text.contains(meaning), "{text}");
+        assert!(text.contains(&format!("({})", kind.name())), "{text}");
+        assert!(text.contains("no HWPT request"), "{text}");
+        assert!(text.contains("| absent |"), "{text}");
+        assert!(!text.contains("modelled:"), "{text}");
+    }
 }

@@ -128,6 +128,7 @@ fn runs_of_the_same_instance_are_told_apart_by_their_file() {
     let mut other = fixture::two_instances().remove(0);
     other.0 = "runs/later.json".into();
     other.1.modelled = false;
+    other.1.kind = None;
     runs.push(other);
     for svg in pictures(&runs) {
         for said in [

@@ -3,117 +3,26 @@
 use std::io::{self, Write};
 
 use hwptop_agent::nanos;
+use hwptop_bench::Interval;
 use serde_json::{Value, json};
 
+mod attach;
+mod batching;
 mod front_end;
+mod integrity;
+mod kernel_cost;
 mod policies;
 
+pub(super) use attach::attach_cost;
+pub(super) use batching::batching;
 pub(super) use front_end::front_end;
+pub(super) use integrity::integrity;
+pub(super) use kernel_cost::kernel_cost;
 pub(super) use policies::policies;
 
-use super::{AgentCost, BatchPoint, Format, ProbeCost, RunFile, Variant};
+use super::{AgentCost, Format, ProbeCost, Variant};
 
 const MIB: f64 = 1024.0 * 1024.0;
-
-pub(super) fn batching(out: &mut impl Write, run: &RunFile, format: Format) -> io::Result<()> {
-    match format {
-        Format::Text => batching_text(out, run),
-        Format::Json => json_line(out, &serde_json::to_value(run)?),
-        Format::Csv => batching_csv(out, run),
-    }
-}
-
-fn batching_text(out: &mut impl Write, run: &RunFile) -> io::Result<()> {
-    let modelled = if run.modelled { " (modelled)" } else { "" };
-    writeln!(out, "batching on {}{modelled}", run.target)?;
-    if let Some(profile) = &run.timing_profile {
-        writeln!(out, "{profile}")?;
-    }
-    writeln!(
-        out,
-        "\n{:<14} {:>6} {:>12} {:>10} {:>10} {:>10} {:>10} {:>12} {:>10}",
-        "instance",
-        "batch",
-        "entries/s",
-        "ns/entry",
-        "cmds/sync",
-        "p50 ns",
-        "p99 ns",
-        "instr/entry",
-        "cyc/entry"
-    )?;
-    for point in &run.points {
-        let latency = point.request_latency.decode().ok();
-        let at = |quantile| {
-            latency
-                .as_ref()
-                .map(|latency| latency.value_at_quantile(quantile))
-        };
-        writeln!(
-            out,
-            "{:<14} {:>6} {:>12.0} {:>10.1} {:>10.1} {:>10} {:>10} {:>12} {:>10}",
-            point.instance,
-            point.batch,
-            point.entries_per_s(),
-            point.ns_per_entry(),
-            point.commands_per_sync(),
-            whole(at(0.5)),
-            whole(at(0.99)),
-            tenth(point.instructions_per_entry()),
-            tenth(point.cycles_per_entry()),
-        )?;
-    }
-    if run.points.iter().all(|point| point.counters.is_none()) {
-        writeln!(
-            out,
-            "\ninstructions and cycles: absent, this machine has no hardware counters or this process no \
-             right to them"
-        )?;
-    }
-    writeln!(out, "p50, p99: latency of a request")
-}
-
-fn batching_csv(out: &mut impl Write, run: &RunFile) -> io::Result<()> {
-    writeln!(
-        out,
-        "instance,modelled,batch,entries,requests,submissions,commands,elapsed_ns,entries_per_s,\
-         ns_per_entry,commands_per_sync,request_latency_ns_p50,request_latency_ns_p99,\
-         instructions_per_entry,cycles_per_entry"
-    )?;
-    for point in &run.points {
-        let BatchPoint {
-            instance,
-            batch,
-            entries,
-            requests,
-            submissions,
-            commands,
-            elapsed_ns,
-            ..
-        } = point;
-        let latency = point.request_latency.decode().ok();
-        let at = |quantile| {
-            field(
-                latency
-                    .as_ref()
-                    .map(|latency| latency.value_at_quantile(quantile)),
-            )
-        };
-        writeln!(
-            out,
-            "{instance},{},{batch},{entries},{requests},{submissions},{commands},{elapsed_ns},{},{},{},{},{},{},{}",
-            run.modelled,
-            point.entries_per_s(),
-            point.ns_per_entry(),
-            point.commands_per_sync(),
-            at(0.5),
-            at(0.99),
-            field(point.instructions_per_entry()),
-            field(point.cycles_per_entry()),
-        )?;
-    }
-    Ok(())
-}
 
 pub(super) fn probe_cost(out: &mut impl Write, cost: &ProbeCost, format: Format) -> io::Result<()> {
     match format {
@@ -126,7 +35,7 @@ pub(super) fn probe_cost(out: &mut impl Write, cost: &ProbeCost, format: Format)
                     json!({
                         "variant": measured.variant.name(),
                         "ns_per_pair": measured.ns_per_pair,
-                        "hwptop_ratio": cost.ratio_to(measured.variant).map(|(median, _, _)| median),
+                        "hwptop_ratio": cost.ratio_to(measured.variant).map(|ratio| ratio.median),
                         "goal": measured.variant.goal(),
                     })
                 })
@@ -161,14 +70,14 @@ fn probe_cost_text(out: &mut impl Write, cost: &ProbeCost) -> io::Result<()> {
     writeln!(out, "ratio: hwptop's pair to this one, round by round\n")?;
     writeln!(out, "{:<44} {:>24}   ratio, goal", "variant", "ns per pair")?;
     for measured in &cost.measured {
-        let Some((median, low, high)) = measured.spread() else {
+        let Some(ns) = measured.spread() else {
             continue;
         };
-        let figures = format!("{median:.0} ({low:.0} to {high:.0})");
+        let figures = spread(ns, 0);
         let ratio = match (cost.ratio_to(measured.variant), measured.variant.goal()) {
-            (Some((median, low, high)), Some(goal)) => {
-                let verdict = if median <= goal { "reached" } else { "MISSED" };
-                format!("{median:.2} ({low:.2} to {high:.2}), at most {goal}: {verdict}")
+            (Some(ratio), Some(goal)) => {
+                let verdict = verdict(ratio.median <= goal);
+                format!("{}, at most {goal}: {verdict}", spread(ratio, 2))
             }
             _ => String::new(),
         };
@@ -245,6 +154,16 @@ pub(super) fn agent_cost(out: &mut impl Write, cost: &AgentCost, format: Format)
 fn json_line(out: &mut impl Write, value: &Value) -> io::Result<()> {
     serde_json::to_writer(&mut *out, value)?;
     writeln!(out)
+}
+
+/// `median (low to high)`.
+fn spread(of: Interval, decimals: usize) -> String {
+    let Interval { median, low, high } = of;
+    format!("{median:.decimals$} ({low:.decimals$} to {high:.decimals$})")
+}
+
+const fn verdict(is_reached: bool) -> &'static str {
+    if is_reached { "reached" } else { "MISSED" }
 }
 
 fn whole(value: Option<u64>) -> String {

@@ -1,6 +1,6 @@
 use std::collections::BTreeSet;
 
-use hwptop_agent::snapshot::{InstanceSnapshot, Snapshot};
+use hwptop_agent::snapshot::Snapshot;
 
 use super::{Column, Group, Row, width_of};
 use crate::figure;
@@ -10,12 +10,14 @@ const GROUP_GAP: u16 = 2;
 /// What a name is left with where columns compete with it, and by how much more
 /// it is widened until no two shortened names are the same.
 const SHORT_NAME: u16 = 12;
+const SHORT_OBJECT: u16 = 20;
 const NAME_STEP: usize = 2;
 /// Longer names are shortened even where there is room.
 const LONG_NAME: u16 = 40;
-const HEADING: &str = "instance";
-const MARK: &str = "*";
-const WORD: &str = " modelled";
+const INSTANCE: &str = "instance";
+const OBJECT: &str = "process: HWPT";
+/// The width of a mark.
+const MARK: u16 = 1;
 
 /// Where one column is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,9 +30,10 @@ pub(crate) struct Slot {
 /// Which columns are shown, and where.
 #[derive(Clone, Debug)]
 pub(crate) struct Layout {
+    heading: &'static str,
     /// Screen columns of the name and its mark.
     pub(crate) name_width: u16,
-    /// `modelled` is spelled out beside each name; else `*` stands for it.
+    /// What is not hardware is spelled out beside each name; else a mark stands for it.
     pub(crate) word: bool,
     /// From left to right.
     pub(crate) slots: Vec<Slot>,
@@ -41,9 +44,30 @@ pub(crate) struct Layout {
 impl Layout {
     /// The columns that `width` has room for.
     pub(crate) fn fit(snapshot: &Snapshot, width: u16) -> Self {
-        let names = NameWidths::of(snapshot);
+        let names = NameWidths::of_instances(snapshot);
+        Self::fit_names(INSTANCE, &names, Column::BY_PRIORITY.into_iter(), width)
+    }
+
+    /// The columns that `width` has room for beside the names of objects.
+    pub(crate) fn fit_objects(rows: &[Row], width: u16) -> Self {
+        let names = NameWidths::of_objects(rows);
+        let columns = Column::BY_PRIORITY.into_iter();
+        Self::fit_names(
+            OBJECT,
+            &names,
+            columns.filter(|one| !one.is_history()),
+            width,
+        )
+    }
+
+    fn fit_names(
+        heading: &'static str,
+        names: &NameWidths,
+        columns: impl Iterator<Item = Column>,
+        width: u16,
+    ) -> Self {
         let mut chosen = Vec::new();
-        for column in Column::BY_PRIORITY {
+        for column in columns {
             chosen.push(column);
             if names.least + columns_width(&chosen) > width {
                 chosen.pop();
@@ -54,13 +78,15 @@ impl Layout {
         let longer = (names.full - names.least).min(spare);
         spare -= longer;
         let mut name_width = names.least + longer;
-        let extra = width_of(WORD) - width_of(MARK);
-        let word = names.modelled && longer == names.full - names.least && extra <= spare;
+        // A blank, and the word in place of the mark.
+        let extra = names.word;
+        let word = extra > 0 && longer == names.full - names.least && extra <= spare;
         if word {
             name_width += extra;
             spare -= extra;
         }
         Self {
+            heading,
             name_width,
             word,
             slots: slots(&chosen, name_width, spare),
@@ -70,12 +96,21 @@ impl Layout {
 
     /// Every column except the sparkline, at its own width.
     pub(crate) fn for_text(snapshot: &Snapshot) -> Self {
+        Self::full(INSTANCE, &NameWidths::of_instances(snapshot))
+    }
+
+    /// As [`Self::for_text`], for objects.
+    pub(crate) fn for_text_of_objects(rows: &[Row]) -> Self {
+        Self::full(OBJECT, &NameWidths::of_objects(rows))
+    }
+
+    fn full(heading: &'static str, names: &NameWidths) -> Self {
         let chosen: Vec<_> = Column::ALL
             .into_iter()
-            .filter(|column| *column != Column::Sparkline)
+            .filter(|column| !column.is_history())
             .collect();
-        let names = NameWidths::of(snapshot);
         Self {
+            heading,
             name_width: names.full,
             word: false,
             slots: slots(&chosen, names.full, 0),
@@ -106,7 +141,10 @@ impl Layout {
     /// The line with the columns' titles.
     pub(crate) fn title_line(&self) -> String {
         let mut line = Line::default();
-        line.put(0, HEADING);
+        line.put(
+            0,
+            &figure::shortened(self.heading, usize::from(self.name_width)),
+        );
         for slot in &self.slots {
             let title = slot.column.title();
             line.put(slot.x + slot.width - width_of(title), title);
@@ -116,16 +154,16 @@ impl Layout {
 
     /// The name of `row` with its mark.
     pub(crate) fn name(&self, row: &Row) -> String {
-        let mark = match (row.modelled, self.word) {
-            (true, true) => WORD,
-            (true, false) => MARK,
-            (false, _) => "",
+        let mark = match (figure::word(row.kind), self.word) {
+            ("", _) => String::new(),
+            (word, true) => format!(" {word}"),
+            (_, false) => figure::mark(row.kind).to_owned(),
         };
-        let room = self.name_width.saturating_sub(width_of(mark));
-        format!("{}{mark}", figure::shortened(row.name, usize::from(room)))
+        let room = self.name_width.saturating_sub(width_of(&mark));
+        format!("{}{mark}", figure::shortened(&row.name, usize::from(room)))
     }
 
-    /// The line of one instance.
+    /// The line of one instance or object.
     pub(crate) fn row_line(&self, row: &Row) -> String {
         let mut line = Line::default();
         line.put(0, &self.name(row));
@@ -138,38 +176,51 @@ impl Layout {
     }
 }
 
-/// What the names of a snapshot take.
+/// What the names of a table take.
 struct NameWidths {
     least: u16,
     full: u16,
-    modelled: bool,
+    /// The widest word for what is not hardware; 0 where all is.
+    word: u16,
 }
 
 impl NameWidths {
-    fn of(snapshot: &Snapshot) -> Self {
-        let modelled = snapshot.is_modelled();
-        let mark = if modelled { width_of(MARK) } else { 0 };
-        let longest = snapshot
+    fn of_instances(snapshot: &Snapshot) -> Self {
+        let names: Vec<&str> = snapshot
             .instances
             .iter()
-            .map(|one| width_of(&one.name))
-            .max();
-        let full = (longest.unwrap_or(0) + mark).clamp(width_of(HEADING), LONG_NAME);
+            .map(|one| one.name.as_str())
+            .collect();
+        let words = snapshot
+            .kinds()
+            .into_iter()
+            .map(|kind| width_of(figure::word(kind)));
+        Self::of(INSTANCE, &names, SHORT_NAME, words.max().unwrap_or(0))
+    }
+
+    fn of_objects(rows: &[Row]) -> Self {
+        let names: Vec<&str> = rows.iter().map(|row| &*row.name).collect();
+        Self::of(OBJECT, &names, SHORT_OBJECT, 0)
+    }
+
+    fn of(heading: &str, names: &[&str], short: u16, word: u16) -> Self {
+        let mark = if word > 0 { MARK } else { 0 };
+        let longest = names.iter().map(|name| width_of(name)).max();
+        let full = (longest.unwrap_or(0) + mark).clamp(width_of(heading), LONG_NAME);
+        let different: BTreeSet<&str> = names.iter().copied().collect();
         let distinct = |width: &u16| {
             let room = usize::from(width - mark);
-            let short = |one: &InstanceSnapshot| figure::shortened(&one.name, room);
-            let names: BTreeSet<_> = snapshot.instances.iter().map(short).collect();
-            names.len() == snapshot.instances.len()
+            let cut: BTreeSet<_> = names
+                .iter()
+                .map(|name| figure::shortened(name, room))
+                .collect();
+            cut.len() == different.len()
         };
-        let least = (SHORT_NAME..full)
+        let least = (short..full)
             .step_by(NAME_STEP)
             .find(distinct)
             .unwrap_or(full);
-        Self {
-            least,
-            full,
-            modelled,
-        }
+        Self { least, full, word }
     }
 }
 
@@ -246,6 +297,28 @@ mod tests {
                 for slot in &layout.slots {
                     assert!(line.contains(&slot.column.text(&row)), "{width}: {line}");
                 }
+            }
+        }
+    }
+
+    #[test]
+    fn a_table_of_objects_tells_them_apart_and_cuts_no_figure() {
+        let snapshot = fixture::kernel::thousand_objects();
+        let objects = snapshot.objects.iter();
+        let rows: Vec<Row> = objects
+            .map(|one| Row::object(one, snapshot.interval))
+            .collect();
+        for width in 60..240 {
+            let layout = Layout::fit_objects(&rows, width);
+            let names: BTreeSet<String> = rows.iter().map(|row| layout.name(row)).collect();
+            assert_eq!(names.len(), rows.len(), "{width}");
+            let line = layout.row_line(&rows[0]);
+            assert!(width_of(&line) <= width, "{width}: {line}");
+            for slot in &layout.slots {
+                assert!(
+                    line.contains(&slot.column.text(&rows[0])),
+                    "{width}: {line}"
+                );
             }
         }
     }

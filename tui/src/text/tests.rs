@@ -67,7 +67,7 @@ fn figures_of_a_real_iommu_are_not_called_modelled() {
     let mut snapshot = fixture::snapshot();
     snapshot.timing_profile = None;
     for instance in &mut snapshot.instances {
-        instance.modelled = false;
+        instance.kind = hwptop_agent::InstanceKind::Hardware;
     }
     let text = render(&snapshot);
     assert!(!text.contains("modelled") && !text.contains('*'), "{text}");
@@ -76,4 +76,38 @@ fn figures_of_a_real_iommu_are_not_called_modelled() {
 #[test]
 fn extreme_figures_stay_in_their_columns() {
     insta::assert_snapshot!(render(&fixture::extremes()));
+}
+
+#[test]
+fn a_host_shows_its_machines_and_its_own_submissions_apart() {
+    insta::assert_snapshot!(render(&fixture::kernel::host()));
+}
+
+#[test]
+fn a_failed_entry_on_an_emulated_unit_is_told() {
+    let text = render(&fixture::kernel::emulated_smmu());
+    let failed =
+        "smmu3.0x0000000009050000: failed: HWPT 4 of qemu(123): entry 3 of 64, EIO, handled 3";
+    assert!(text.contains(failed), "{text}");
+    insta::assert_snapshot!(text);
+}
+
+#[test]
+fn the_mock_is_never_taken_for_an_iommu() {
+    insta::assert_snapshot!(render(&fixture::kernel::mock()));
+}
+
+#[test]
+fn a_kernel_at_which_nothing_has_happened_has_no_objects() {
+    insta::assert_snapshot!(render(&fixture::kernel::quiet_kernel()));
+}
+
+#[test]
+fn of_a_thousand_objects_the_busiest_are_listed_and_the_others_counted() {
+    let text = render(&fixture::kernel::thousand_objects());
+    assert!(
+        text.contains("+240 more") && text.contains("not listed: 744"),
+        "{text}"
+    );
+    assert!(text.lines().count() < 80, "{text}");
 }

@@ -93,24 +93,8 @@ fn draw_block(
     scale: Option<LogScale>,
     canvas: &mut Canvas,
 ) {
-    let theme = canvas.theme;
-    let room = usize::from(canvas.width()).saturating_sub(24);
-    let name = figure::shortened(&instance.name, room);
-    let mut x = canvas.put(0, 0, "── ", quiet());
-    x = canvas.put(x, 0, &name, strong()) + 1;
-    if instance.modelled {
-        x = canvas.put(x, 0, "modelled", theme.modelled()) + 1;
-    }
-    if instance.fault.is_some() {
-        x = canvas.put(x, 0, "frozen", theme.alarm()) + 1;
-    }
-    canvas.put(
-        x,
-        0,
-        &"─".repeat(usize::from(canvas.width().saturating_sub(x))),
-        quiet(),
-    );
-    let stages = stages(instance, theme);
+    draw_title(instance, canvas);
+    let stages = stages(instance, canvas.theme);
     let mut y = 1;
     if canvas.height() >= BARS_FROM {
         y = draw_distributions(&stages, scale, y, canvas) + 1;
@@ -136,6 +120,28 @@ fn draw_block(
         chart::draw(stage.name, &tails, stage.style, &mut canvas.part(rect));
         y += each;
     }
+}
+
+/// The line that parts a block from what is above: whose it is.
+pub(super) fn draw_title(instance: &InstanceSnapshot, canvas: &mut Canvas) {
+    let theme = canvas.theme;
+    let room = usize::from(canvas.width()).saturating_sub(24);
+    let name = figure::shortened(&instance.name, room);
+    let mut x = canvas.put(0, 0, "── ", quiet());
+    x = canvas.put(x, 0, &name, strong()) + 1;
+    let word = figure::word(instance.kind);
+    if !word.is_empty() {
+        x = canvas.put(x, 0, word, theme.unreal()) + 1;
+    }
+    if instance.fault.is_some() {
+        x = canvas.put(x, 0, "frozen", theme.alarm()) + 1;
+    }
+    canvas.put(
+        x,
+        0,
+        &"─".repeat(usize::from(canvas.width().saturating_sub(x))),
+        quiet(),
+    );
 }
 
 /// One bar per percentile on a logarithmic scale.

@@ -1,3 +1,4 @@
+use hwptop_agent::snapshot::Snapshot;
 use ratatui::style::Style;
 
 use super::{Canvas, wrapped_to};
@@ -5,7 +6,7 @@ use crate::theme::{badge, quiet, strong};
 use crate::{
     App,
     column::width_of,
-    figure::{modelled, shortened, span},
+    figure::{mark, modelled, shortened, span, word},
 };
 
 /// From this height on, the timing profile has a line of its own.
@@ -20,20 +21,23 @@ pub(super) fn draw(app: &App, canvas: &mut Canvas) -> u16 {
     let theme = app.theme;
     let mut left = canvas.put(0, 0, "hwptop", strong()) + GAP;
     let snapshot = app.picture().snapshot.as_ref();
-    let mut badges: Vec<(&str, Style)> = Vec::new();
+    let mut badges: Vec<(String, Style)> = Vec::new();
     if app.is_paused() {
-        badges.push((" PAUSED ", badge(strong())));
+        badges.push((" PAUSED ".to_owned(), badge(strong())));
     }
     if app.ended {
-        badges.push((" ENDED ", badge(strong())));
+        badges.push((" ENDED ".to_owned(), badge(strong())));
     }
-    if snapshot.is_some_and(hwptop_agent::snapshot::Snapshot::is_modelled) {
-        badges.push((" *modelled ", badge(theme.modelled())));
+    for kind in snapshot.map(Snapshot::kinds).unwrap_or_default() {
+        let word = word(kind);
+        if !word.is_empty() {
+            badges.push((format!(" {}{word} ", mark(kind)), badge(theme.unreal())));
+        }
     }
     let mut right = canvas.width();
     for (text, style) in badges {
-        canvas.put_right(right, 0, text, style);
-        right = right.saturating_sub(width_of(text) + 1);
+        canvas.put_right(right, 0, &text, style);
+        right = right.saturating_sub(width_of(&text) + 1);
     }
     let Some(snapshot) = snapshot else { return 1 };
 
@@ -56,7 +60,7 @@ pub(super) fn draw(app: &App, canvas: &mut Canvas) -> u16 {
             let lines = wrapped_to(&text, canvas.width(), limit);
             let mut y = 1;
             for line in &lines {
-                canvas.put(0, y, line, theme.modelled());
+                canvas.put(0, y, line, theme.unreal());
                 y += 1;
             }
             y

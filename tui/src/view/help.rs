@@ -12,7 +12,7 @@ const MEANINGS: &[(&str, &str)] = &[
     ("ent/req", "entries per request"),
     ("cmd/sub", "commands per submission"),
     ("total errors", "since the start; the rest is per interval"),
-    ("*", "modelled: there is no hardware behind it"),
+    ("*  ~  #", "modelled, emulated, mock: not hardware"),
     ("-", "no value, which is not 0"),
 ];
 const NAMES: u16 = 15;

@@ -1,4 +1,9 @@
-use hwptop_agent::snapshot::{MeasuredBy, Snapshot};
+use std::collections::BTreeSet;
+
+use hwptop_agent::{
+    HwQueues,
+    snapshot::{MeasuredBy, Snapshot, Stage},
+};
 use ratatui::style::Style;
 
 use super::{Canvas, wrapped, wrapped_to};
@@ -9,6 +14,8 @@ use crate::{
 };
 
 const SEPARATOR: &str = "  ";
+/// The room from which on hardware queues are told of: a line more is a stage less.
+const HW_QUEUES_FROM: u16 = 16;
 
 /// The status as it is going to be drawn.
 pub(super) struct Status {
@@ -55,6 +62,10 @@ pub(super) fn lines(snapshot: &Snapshot, width: u16, height: u16) -> Status {
         Segment::plain(probes(snapshot)),
         Segment::plain(slow(snapshot)),
     ];
+    segments.extend(not_timed(snapshot).map(Segment::plain));
+    if height >= HW_QUEUES_FROM {
+        segments.extend(hw_queues(snapshot).map(Segment::plain));
+    }
     let why = match &snapshot.measured_by {
         MeasuredBy::Ebpf => {
             segments.push(Segment::plain("measured by eBPF"));
@@ -147,7 +158,8 @@ fn events_within(snapshot: &Snapshot, width: u16, height: u16) -> Segment {
 }
 
 fn probes(snapshot: &Snapshot) -> String {
-    match snapshot.probes.len() {
+    let in_kernel = snapshot.stages.iter().filter(|one| one.how.is_some());
+    match snapshot.probes.len() + in_kernel.count() {
         0 => "no probes attached".to_owned(),
         1 => "1 probe attached".to_owned(),
         count => format!("{count} probes attached"),
@@ -165,6 +177,26 @@ fn slow(snapshot: &Snapshot) -> String {
         figure::latency(threshold),
         snapshot.slow.len()
     )
+}
+
+/// The stages of the kernel that nothing times.
+fn not_timed(snapshot: &Snapshot) -> Option<String> {
+    let wanted: BTreeSet<Stage> = snapshot.stages.iter().map(|one| one.stage).collect();
+    let missing: Vec<_> = wanted
+        .into_iter()
+        .filter(|&stage| !snapshot.times(stage))
+        .map(Stage::name)
+        .collect();
+    (!missing.is_empty()).then(|| format!("not timed: {}", missing.join(", ")))
+}
+
+fn hw_queues(snapshot: &Snapshot) -> Option<String> {
+    let HwQueues { allocated, failed } = snapshot.hw_queues?;
+    Some(format!(
+        "hw queues: {}, {} failed",
+        figure::count(allocated),
+        figure::count(failed)
+    ))
 }
 
 /// What the eBPF programs said last, and how much more they said.

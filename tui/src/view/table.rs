@@ -84,8 +84,8 @@ fn draw_row(layout: &Layout, row: &Row, frozen: bool, y: u16, canvas: &mut Canva
     let name = layout.name(row);
     if !frozen {
         canvas.put(0, y, &name, strong());
-        let word = name.strip_prefix(row.name).unwrap_or_default();
-        canvas.put_right(width_of(&name), y, word, theme.modelled());
+        let word = name.strip_prefix(&*row.name).unwrap_or_default();
+        canvas.put_right(width_of(&name), y, word, theme.unreal());
     }
     if let Some(slot) = slot_of(layout, Column::Errors)
         && row.errors > 0

@@ -10,6 +10,8 @@ use ratatui::{
 
 use crate::{App, Theme, fixture};
 
+mod kernel;
+
 const SIZES: [(u16, u16); 4] = [(60, 15), (80, 24), (120, 30), (200, 50)];
 
 /// A dashboard that has seen a minute of `snapshot`, with a tail that comes and

@@ -6,6 +6,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use super::digest;
+use super::processor::Processor;
 use super::toolchain::Toolchain;
 use super::wrapper;
 use crate::process;
@@ -24,8 +25,6 @@ pub(super) const FLAGS: &[&str] = &[
     "-Clink-arg=--btf",
     // More than one would be put together in an order that depends on the machine's load.
     "-Ccodegen-units=1",
-    // aya-ebpf would take the host's, and with it the registers that probe arguments are in.
-    "--cfg=bpf_target_arch=\"x86_64\"",
 ];
 
 /// What the build may do to the lock file.
@@ -38,7 +37,12 @@ pub(super) enum Lock {
 }
 
 /// Builds the programs and answers the linked object, DWARF and all.
-pub(super) fn build(repo: &Repo, toolchain: &Toolchain, lock: Lock) -> Result<Vec<u8>> {
+pub(super) fn build(
+    repo: &Repo,
+    toolchain: &Toolchain,
+    processor: Processor,
+    lock: Lock,
+) -> Result<Vec<u8>> {
     let manifest = repo.probes_manifest();
     let locked: &[&str] = if lock == Lock::Obeyed {
         &["--locked"]
@@ -59,11 +63,15 @@ pub(super) fn build(repo: &Repo, toolchain: &Toolchain, lock: Lock) -> Result<Ve
         "check the network, and that ebpf/probes/Cargo.lock fits its Cargo.toml",
     )?;
 
-    // A folder per toolchain: cargo does not see a change of the linker.
+    // A folder per toolchain, since cargo does not see a change of the linker, and per processor, so that one does
+    // not undo the other's build.
     let identity = toolchain.identity();
     let key = format!(
-        "{}\n{}\n{}",
-        identity.rustc, identity.linker, identity.origin
+        "{}\n{}\n{}\n{}",
+        identity.rustc,
+        identity.linker,
+        identity.origin,
+        processor.name()
     );
     let target = repo
         .cache()
@@ -72,6 +80,7 @@ pub(super) fn build(repo: &Repo, toolchain: &Toolchain, lock: Lock) -> Result<Ve
     forget_own_crates(toolchain, &manifest, &target)?;
 
     let mut flags: Vec<String> = FLAGS.iter().map(|&flag| flag.to_owned()).collect();
+    flags.push(processor.flag());
     flags.extend(remaps(repo.root(), &toolchain.sysroot()?));
     let mut command = toolchain.cargo()?;
     command

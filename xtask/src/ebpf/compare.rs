@@ -6,10 +6,11 @@ use std::fmt;
 
 use super::elf::{self, Interface};
 use super::sidecar::Sidecar;
-use super::{OBJECT, SIDECAR, digest};
+use super::{digest, processor::Processor};
 
 /// What the repository holds.
 pub(super) struct Committed {
+    pub(super) processor: Processor,
     pub(super) object: Vec<u8>,
     pub(super) sidecar: Sidecar,
 }
@@ -58,23 +59,24 @@ pub(super) struct Outcome {
 /// Where an object cannot be read.
 pub(super) fn compare(committed: &Committed, fresh: &Fresh) -> Result<Outcome> {
     let mut differences = Vec::new();
+    let (file, sidecar) = (committed.processor.object(), committed.processor.sidecar());
     let digest = digest::of_bytes(&committed.object);
     if digest != committed.sidecar.object {
         differences.push(format!(
-            "{OBJECT} has sha256 {digest}, {SIDECAR} records {}",
+            "{file} has sha256 {digest}, {sidecar} records {}",
             committed.sidecar.object
         ));
     }
     if committed.object.len() != committed.sidecar.size {
         differences.push(format!(
-            "{OBJECT} has {} bytes, {SIDECAR} records {}",
+            "{file} has {} bytes, {sidecar} records {}",
             committed.object.len(),
             committed.sidecar.size
         ));
     }
     if committed.sidecar.source != fresh.sidecar.source {
         differences.push(format!(
-            "the sources have sha256 {}, {SIDECAR} records {}: they changed since the object was made",
+            "the sources have sha256 {}, {sidecar} records {}: they changed since the object was made",
             fresh.sidecar.source, committed.sidecar.source
         ));
     }
@@ -86,7 +88,7 @@ pub(super) fn compare(committed: &Committed, fresh: &Fresh) -> Result<Outcome> {
         }
     } else {
         let before =
-            Interface::of(&committed.object).with_context(|| format!("cannot read {OBJECT}"))?;
+            Interface::of(&committed.object).with_context(|| format!("cannot read {file}"))?;
         differences.extend(before.differences(&Interface::of(&fresh.object)?));
         Method::SourcesAndInterface {
             committed: recorded.to_string(),

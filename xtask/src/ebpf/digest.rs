@@ -7,6 +7,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use super::build::{FLAGS, TARGET};
+use super::processor::Processor;
 use crate::repo::Repo;
 
 /// Folders whose sources the compiler reads; crates from a registry are pinned by the lock file in the first.
@@ -14,14 +15,14 @@ const FOLDERS: &[&str] = &["ebpf/probes", "ebpf/abi"];
 const EXTENSIONS: &[&str] = &["rs", "toml", "lock"];
 
 /// Digest of `bytes`, in hexadecimal.
-pub(super) fn of_bytes(bytes: &[u8]) -> String {
+pub(crate) fn of_bytes(bytes: &[u8]) -> String {
     hex(Sha256::new().chain_update(bytes))
 }
 
 /// Digest of the present sources: the files of the programs and of the crate they share with user space, what
 /// those inherit from the workspace's manifest, and the compiler's flags. Neither names outside the
 /// checkout nor times of change go in.
-pub(super) fn of_sources(repo: &Repo) -> Result<String> {
+pub(super) fn of_sources(repo: &Repo, processor: Processor) -> Result<String> {
     let mut files = Vec::new();
     for folder in FOLDERS {
         collect(&repo.path(folder), &mut files)?;
@@ -43,7 +44,7 @@ pub(super) fn of_sources(repo: &Repo) -> Result<String> {
     ));
     sources.push((
         "flags".into(),
-        format!("{TARGET} {}", FLAGS.join(" ")).into_bytes(),
+        format!("{TARGET} {} {}", FLAGS.join(" "), processor.flag()).into_bytes(),
     ));
     Ok(of_named(sources))
 }

@@ -175,7 +175,8 @@ fn nightly_command(program: &str) -> Command {
     command
 }
 
-fn debian_cargo() -> Command {
+/// Debian's cargo with its own compiler, whatever rustup put in front.
+pub(crate) fn debian_cargo() -> Command {
     let mut command = process::foreign(DEBIAN_CARGO);
     command.env("RUSTC", DEBIAN_RUSTC);
     command

@@ -19,6 +19,7 @@ fn sidecar(object: &[u8], source: &str, rustc: &str) -> Sidecar {
 
 fn committed(object: &[u8], source: &str, rustc: &str) -> Committed {
     Committed {
+        processor: Processor::X86_64,
         object: object.to_vec(),
         sidecar: sidecar(object, source, rustc),
     }
@@ -88,6 +89,6 @@ fn an_object_replaced_without_its_sidecar_is_seen_by_every_toolchain() {
         let mut committed = committed(&object(b"code"), "s", "1.96");
         committed.object = object(b"evil");
         let outcome = compare(&committed, &fresh(&object(b"code"), "s", rustc)).unwrap();
-        assert!(outcome.differences[0].starts_with("ebpf/object/hwptop.bpf.o has sha256"));
+        assert!(outcome.differences[0].starts_with("ebpf/object/hwptop.x86_64.bpf.o has sha256"));
     }
 }

@@ -1,0 +1,31 @@
+//! The running kernel: what it is like, its types and functions, the IOMMUs in it, what
+//! can be attached to it, and the programs that are.
+//!
+//! ```text
+//! /proc, /sys, bpf(2) ─▶ Facts ─▶ plan() ─▶ what the loader attaches ─▶ Kernel ─▶ Totals
+//!                                      └──▶ what `hwptop doctor` prints
+//! ```
+
+mod attach;
+mod attempt;
+pub mod btf;
+pub mod config;
+mod empty;
+pub mod facts;
+mod held;
+pub mod host;
+pub mod instances;
+mod layout;
+mod load;
+mod misses;
+mod plain;
+pub mod plan;
+mod read;
+pub mod reason;
+pub mod site;
+pub mod symbols;
+
+pub use attach::{Kernel, KernelError, KernelOptions};
+pub use empty::{EmptyKernelError, EmptyKernelProbes};
+pub use held::Held;
+pub use plan::{Method, can_drive_iommufd, can_watch_kernel};

@@ -1,0 +1,102 @@
+//! Asks the kernel whether it would load a program, and hears its own answer.
+//!
+//! aya loads programs of an object and feature-probes program types, but cannot say what
+//! the kernel answers to a tracing program on one function.
+#![expect(
+    unsafe_code,
+    reason = "bpf(2) has no safe wrapper that gives the plain answer"
+)]
+
+use std::{
+    io,
+    os::fd::{FromRawFd as _, OwnedFd},
+};
+
+use super::facts::Answer;
+
+/// A program that does nothing, of the type to be tried.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Program {
+    /// For kprobes and uprobes.
+    Kprobe,
+    /// For tracepoints.
+    Tracepoint,
+    /// For the entry of the function with this id in the kernel's BTF.
+    Fentry(u32),
+}
+
+/// `BPF_PROG_LOAD` of `enum bpf_cmd`.
+const PROG_LOAD: libc::c_int = 5;
+
+/// The part of `union bpf_attr` that `BPF_PROG_LOAD` reads, up to `attach_prog_fd`.
+#[repr(C)]
+#[derive(Default)]
+struct LoadAttr {
+    prog_type: u32,
+    insn_cnt: u32,
+    insns: u64,
+    license: u64,
+    log_level: u32,
+    log_size: u32,
+    log_buf: u64,
+    kern_version: u32,
+    prog_flags: u32,
+    prog_name: [u8; 16],
+    prog_ifindex: u32,
+    expected_attach_type: u32,
+    prog_btf_fd: u32,
+    func_info_rec_size: u32,
+    func_info: u64,
+    func_info_cnt: u32,
+    line_info_rec_size: u32,
+    line_info: u64,
+    line_info_cnt: u32,
+    attach_btf_id: u32,
+    attach_prog_fd: u32,
+    padding: u32,
+}
+
+const _: () = assert!(std::mem::offset_of!(LoadAttr, attach_btf_id) == 108);
+const _: () = assert!(std::mem::size_of::<LoadAttr>() == 120);
+
+/// `return 0`: `r0 = 0`, `exit`.
+const RETURN_ZERO: [u64; 2] = [0xb7, 0x95];
+
+const LICENSE: &std::ffi::CStr = c"Dual MIT/GPL";
+
+/// Loads the program and lets go of it at once.
+pub(super) fn load(program: Program) -> Answer {
+    // `enum bpf_prog_type` and, for tracing programs, `enum bpf_attach_type`.
+    let (prog_type, expected_attach_type, attach_btf_id) = match program {
+        Program::Kprobe => (2, 0, 0),
+        Program::Tracepoint => (5, 0, 0),
+        Program::Fentry(id) => (26, 24, id),
+    };
+    let attr = LoadAttr {
+        prog_type,
+        insn_cnt: 2,
+        insns: RETURN_ZERO.as_ptr() as u64,
+        license: LICENSE.as_ptr() as u64,
+        expected_attach_type,
+        attach_btf_id,
+        ..LoadAttr::default()
+    };
+    // SAFETY: `attr` and what it points to live until the call returns, the kernel reads
+    // no more than the size given, and every byte of it is initialised.
+    let result = unsafe {
+        libc::syscall(
+            libc::SYS_bpf,
+            PROG_LOAD,
+            &raw const attr,
+            size_of::<LoadAttr>(),
+        )
+    };
+    match i32::try_from(result) {
+        Ok(descriptor) if descriptor >= 0 => {
+            // SAFETY: the kernel made this descriptor for this call; nobody else has it.
+            drop(unsafe { OwnedFd::from_raw_fd(descriptor) });
+            Ok(())
+        }
+        _ => Err(io::Error::last_os_error().raw_os_error().unwrap_or(0)),
+    }
+}

@@ -1,0 +1,216 @@
+use std::time::{Instant, UNIX_EPOCH};
+
+use hwptop_abi::{Bucket, InstanceArg, SlowRecord, Vendor};
+
+use super::*;
+use crate::{
+    Aggregator, InstanceTotals, ObjectKey, ObjectTotals, Origin, StageTotals, Stages, Totals,
+};
+
+/// No process has this id, so that no name is found.
+const NOBODY: u32 = u32::MAX;
+
+fn timed(count: u64, ns: u64, items: u64, errors: u64) -> StageTotals {
+    let mut totals = StageTotals::default();
+    totals.0.seen = count;
+    totals.0.items = items;
+    totals.0.errors = errors;
+    totals.0.total_ns = count * ns;
+    totals.0.buckets[Bucket::of(ns).index()] = count;
+    totals
+}
+
+fn stages(count: u64, errors: u64) -> Stages {
+    let mut stages = Stages::default();
+    stages[Stage::Request as usize] = timed(count, 1000, count * 64, errors);
+    stages[Stage::DriverOp as usize] = timed(count, 970, count * 64, errors);
+    stages[Stage::Submission as usize] = timed(count, 850, count * 65, 0);
+    stages[Stage::Unattributed as usize] = timed(count, 30, count, 0);
+    stages
+}
+
+fn instance(number: u16, name: &str, kind: InstanceKind) -> InstanceTotals {
+    let mut instance = InstanceTotals::new(InstanceArg::new(number, Vendor::Vtd, false));
+    instance.name = Some(name.to_owned());
+    instance.kind = kind;
+    instance
+}
+
+fn object(instance: u16, tgid: Option<u32>, hwpt: u32, stages: Stages) -> ObjectTotals {
+    ObjectTotals {
+        key: ObjectKey {
+            instance,
+            tgid,
+            context: 0xffff_8880_0000_1000,
+            hwpt,
+        },
+        stages,
+    }
+}
+
+fn attached(stage: Stage, site: &str, how: Option<How>, why: Option<&str>) -> StageAttachment {
+    StageAttachment {
+        stage,
+        site: site.to_owned(),
+        how,
+        why_not_better: why.map(str::to_owned),
+    }
+}
+
+/// The snapshot of `totals` in a kernel whose `stages` are attached to, at a fixed time.
+fn snapshot(stages: Vec<StageAttachment>, totals: Totals) -> Snapshot {
+    let start = Instant::now();
+    let origin = Origin {
+        target: "kernel".to_owned(),
+        measured_by: MeasuredBy::Ebpf,
+        timing_profile: None,
+        policy: None,
+        probes: Vec::new(),
+        stages,
+        slow_threshold: Duration::from_millis(1),
+        instances: Vec::new(),
+    };
+    let mut aggregator = Aggregator::new(origin, start);
+    let mut snapshot = aggregator.snapshot(totals, start + Duration::from_secs(1));
+    snapshot.taken_at = UNIX_EPOCH + Duration::from_secs(1_700_000_000);
+    snapshot
+}
+
+fn all_attached() -> Vec<StageAttachment> {
+    let fentry = Some(How::Fentry);
+    vec![
+        attached(Stage::Request, "iommufd_hwpt_invalidate", fentry, None),
+        attached(Stage::DriverOp, "arm_vsmmu_cache_invalidate", fentry, None),
+        attached(
+            Stage::Submission,
+            "__arm_smmu_cmdq_issue_cmdlist",
+            Some(How::Kprobe),
+            Some("fentry: not in the kernel's BTF"),
+        ),
+    ]
+}
+
+fn json(snapshot: &Snapshot) -> String {
+    serde_json::to_string_pretty(&snapshot.document()).unwrap()
+}
+
+fn csv(snapshot: &Snapshot) -> String {
+    let rows = csv_rows(snapshot).join("\n");
+    format!("{CSV_HEADER}\n{rows}\n")
+}
+
+/// An emulated SMMU, on which a request failed, and one that reached none.
+fn emulated_smmu() -> Snapshot {
+    let mut smmu = instance(0, "smmu3.0x0000000009050000", InstanceKind::Emulated);
+    smmu.stages = stages(10, 1);
+    smmu.stages[Stage::HostSubmission as usize] = timed(4, 700, 8, 0);
+    let mut unreached = Stages::default();
+    unreached[Stage::Request as usize] = timed(1, 400, 0, 1);
+    unreached[Stage::Unattributed as usize] = timed(1, 400, 1, 0);
+    let failure = SlowRecord {
+        latency_ns: 9_000,
+        instance: 0,
+        stage: 0,
+        hwpt: 4,
+        items: 3,
+        tid: 125,
+        errno: 5,
+        tgid: NOBODY,
+        asked: 64,
+    };
+    let totals = Totals {
+        instances: vec![smmu],
+        objects: vec![
+            object(0, Some(NOBODY), 4, stages(10, 1)),
+            object(u16::MAX, Some(NOBODY), 7, unreached),
+        ],
+        failures: vec![failure],
+        ..Totals::default()
+    };
+    snapshot(all_attached(), totals)
+}
+
+#[test]
+fn an_emulated_smmu_with_a_failed_entry_in_json() {
+    insta::assert_snapshot!(json(&emulated_smmu()));
+}
+
+#[test]
+fn an_emulated_smmu_with_a_failed_entry_in_csv() {
+    let csv = csv(&emulated_smmu());
+    let columns = CSV_HEADER.split(',').count();
+    assert!(
+        csv.lines().all(|line| line.split(',').count() == columns),
+        "{csv}"
+    );
+    insta::assert_snapshot!(csv);
+}
+
+#[test]
+fn the_mock_and_a_stage_that_nothing_times_in_json() {
+    let mut mock = instance(1, "iommufd_selftest_iommu.0", InstanceKind::Mock);
+    mock.stages[Stage::Request as usize] = timed(10, 1000, 160, 0);
+    let why = "kprobes are off (CONFIG_KPROBES)";
+    let attachments = vec![
+        attached(
+            Stage::Request,
+            "iommufd_hwpt_invalidate",
+            Some(How::Tracepoint),
+            Some(why),
+        ),
+        attached(
+            Stage::DriverOp,
+            "mock_domain_cache_invalidate_user",
+            None,
+            Some(why),
+        ),
+    ];
+    let totals = Totals {
+        instances: vec![mock],
+        objects: vec![object(1, None, 0, Stages::default())],
+        ..Totals::default()
+    };
+    let json = json(&snapshot(attachments, totals));
+    assert!(
+        !json.contains("\"split\"") && !json.contains("\"driver op\": {"),
+        "{json}"
+    );
+    insta::assert_snapshot!(json);
+}
+
+#[test]
+fn a_kernel_at_which_nothing_has_happened_has_empty_lists() {
+    let quiet = Totals {
+        instances: vec![instance(0, "dmar0", InstanceKind::Hardware)],
+        ..Totals::default()
+    };
+    let snapshot = snapshot(all_attached(), quiet);
+    let document = serde_json::to_value(snapshot.document()).unwrap();
+    assert_eq!(document["objects"], serde_json::json!([]));
+    assert_eq!(document["failures"], serde_json::json!([]));
+    let request = &document["instances"][0]["total"]["stages"]["request"];
+    assert_eq!(request["latency_ns_mean"], serde_json::Value::Null);
+}
+
+#[test]
+fn where_the_kernel_is_not_looked_at_nothing_of_it_is_written() {
+    let mut model = InstanceTotals::new(InstanceArg::new(0, Vendor::Vtd, true));
+    model.stages[Stage::Request as usize] = timed(1, 100, 1, 0);
+    let totals = Totals {
+        instances: vec![model],
+        ..Totals::default()
+    };
+    let snapshot = snapshot(Vec::new(), totals);
+    let document = serde_json::to_value(snapshot.document()).unwrap();
+    for key in ["stages_attached", "objects", "failures", "hw_queues"] {
+        assert_eq!(document.get(key), None, "{key}");
+    }
+    let instance = &document["instances"][0];
+    assert_eq!(
+        (&instance["kind"], &instance["modelled"]),
+        (&"modelled".into(), &true.into())
+    );
+    let stages = instance["total"]["stages"].as_object().unwrap();
+    assert_eq!(stages.keys().collect::<Vec<_>>(), ["request", "submission"]);
+    assert_eq!(csv_rows(&snapshot).len(), 2);
+}

@@ -1,0 +1,148 @@
+//! Guests whose requests a real kernel executes.
+
+use std::sync::Arc;
+
+use hwptop_abi::{InstanceArg, Vendor};
+
+use super::error::ReplayError;
+use super::guest::Guest;
+use super::iommu::Targets;
+use super::stream::Stream;
+use crate::iommufd::{Context, Error, Selftest, SelftestBackend, VfioBackend, VfioDevice};
+use crate::{Backend, Counters, DeviceId};
+
+/// The most devices of the mock that a stream gets: each is a device of the kernel's,
+/// with a page table.
+const MOCK_DEVICES_MAX: usize = 256;
+
+/// A guest on the selftest's mock, with this `number`: for what the stream's commands
+/// address there are nested HWPTs, a vIOMMU and vDEVICEs of the mock. No hardware is
+/// behind it: its instance says modelled.
+///
+/// # Errors
+/// [`ReplayError::Iommufd`] where the kernel has no selftest or refuses;
+/// [`ReplayError::TooManyTargets`] above 256 devices.
+pub fn selftest_guest(
+    context: &Context,
+    stream: &Stream,
+    number: u16,
+) -> Result<Guest<SelftestBackend>, ReplayError> {
+    decorated_selftest_guest(context, stream, number, |backend| backend)
+}
+
+/// [`selftest_guest`], with something of the caller's around the backend.
+///
+/// # Errors
+/// As [`selftest_guest`].
+pub fn decorated_selftest_guest<B: Backend>(
+    context: &Context,
+    stream: &Stream,
+    number: u16,
+    around_backend: impl FnOnce(SelftestBackend) -> B,
+) -> Result<Guest<B>, ReplayError> {
+    let (backend, targets) = mock(context, stream)?;
+    let instance = InstanceArg::new(number, stream.vendor(), true);
+    guest(stream, instance, around_backend(backend), &targets)
+}
+
+/// A guest on a real IOMMU that offers nesting, with this `number`: what the stream's
+/// commands address are objects of it. The stream must be of the IOMMU's vendor and
+/// name one device at most, which is the one that is called so in the guest.
+///
+/// # Errors
+/// [`ReplayError::Iommufd`] where the kernel refuses, [`ReplayError::TooManyTargets`]
+/// where the stream names several devices, [`ReplayError::NoNesting`] for AMD-Vi.
+pub fn vfio_guest(
+    device: &VfioDevice,
+    stream: &Stream,
+    number: u16,
+) -> Result<Guest<VfioBackend>, ReplayError> {
+    decorated_vfio_guest(device, stream, number, |backend| backend)
+}
+
+/// [`vfio_guest`], with something of the caller's around the backend.
+///
+/// # Errors
+/// As [`vfio_guest`].
+pub fn decorated_vfio_guest<B: Backend>(
+    device: &VfioDevice,
+    stream: &Stream,
+    number: u16,
+    around_backend: impl FnOnce(VfioBackend) -> B,
+) -> Result<Guest<B>, ReplayError> {
+    if stream.devices().len() > 1 {
+        return Err(ReplayError::TooManyTargets { max: 1 });
+    }
+    let backend = match stream.vendor() {
+        Vendor::SmmuV3 => device.vsmmu(names(stream)[0]),
+        Vendor::Vtd => device.vtd_s1(stream.targets().len()),
+        Vendor::AmdVi => return Err(ReplayError::NoNesting),
+    };
+    let backend = backend.map_err(ReplayError::Iommufd)?;
+    let pairs = stream.targets().iter().zip(backend.hwpts());
+    let targets = Targets {
+        viommu: backend.viommu(),
+        hwpts: pairs
+            .map(|(&(did, pasid), &hwpt)| (did, pasid, hwpt))
+            .collect(),
+    };
+    let instance = InstanceArg::new(number, stream.vendor(), false);
+    guest(stream, instance, around_backend(backend), &targets)
+}
+
+fn guest<B: Backend>(
+    stream: &Stream,
+    instance: InstanceArg,
+    backend: B,
+    targets: &Targets,
+) -> Result<Guest<B>, ReplayError> {
+    let counters = Arc::new(Counters::new(stream.vendor()));
+    let mut guest = Guest::new(stream.clone(), instance, backend, counters)?;
+    guest.iommu_mut().attach(targets);
+    Ok(guest)
+}
+
+/// What the guest calls its devices: it has one at least.
+fn names(stream: &Stream) -> &[DeviceId] {
+    match stream.devices() {
+        [] => &[DeviceId(0)],
+        devices => devices,
+    }
+}
+
+fn mock(context: &Context, stream: &Stream) -> Result<(SelftestBackend, Targets), ReplayError> {
+    if stream.devices().len() > MOCK_DEVICES_MAX {
+        let max = MOCK_DEVICES_MAX;
+        return Err(ReplayError::TooManyTargets { max });
+    }
+    objects(context, stream).map_err(ReplayError::Iommufd)
+}
+
+fn objects(context: &Context, stream: &Stream) -> Result<(SelftestBackend, Targets), Error> {
+    let selftest = Selftest::new(context)?;
+    let mut targets = Targets::default();
+    let mut objects = Vec::new();
+    if matches!(stream.vendor(), Vendor::Vtd | Vendor::AmdVi) {
+        for &(did, pasid) in stream.targets() {
+            let hwpt = selftest.nested()?;
+            targets.hwpts.push((did, pasid, hwpt.id()));
+            objects.push(hwpt);
+        }
+    }
+    let mut known = None;
+    if matches!(stream.vendor(), Vendor::SmmuV3 | Vendor::AmdVi) {
+        let viommu = selftest.viommu()?;
+        let names = names(stream);
+        for (at, &DeviceId(name)) in names.iter().enumerate() {
+            let device = match at {
+                0 => selftest.device().clone(),
+                _ => selftest.new_device()?,
+            };
+            objects.push(device.device().vdevice(&viommu, u64::from(name))?);
+        }
+        targets.viommu = Some(viommu.id());
+        known = Some((viommu.id(), names[0].0));
+        objects.push(viommu);
+    }
+    Ok((SelftestBackend::new(context, known, objects), targets))
+}

@@ -1,0 +1,14 @@
+//! The backend on a real kernel. Each test says what it needs; with
+//! `cargo test -p hwptop-driver --test iommufd -- --ignored --test-threads=1 PREFIX` those of
+//! a machine run, as root:
+//! - `selftest::` where the kernel has `CONFIG_IOMMUFD_TEST`, `mockless::` where not;
+//! - `vfio::`, `vsmmu::` and `locked::` with the PCI function to use in
+//!   `HWPTOP_VFIO_FUNCTION`; `locked::` where its interrupts are not isolated.
+
+mod function;
+mod locked;
+mod mockless;
+mod same;
+mod selftest;
+mod vfio;
+mod vsmmu;

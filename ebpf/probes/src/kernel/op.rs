@@ -1,0 +1,59 @@
+use core::ffi::c_void;
+
+use aya_ebpf::helpers::generated::bpf_ktime_get_ns;
+
+use super::{
+    layout::layout,
+    maps::LOST,
+    method::Method,
+    thread::{self, is_same, is_within, low_half},
+};
+
+/// The driver's part of a request begins, for the object that `target` stands for, on the
+/// instance with this `struct iommu_device`, or 0.
+#[inline(always)]
+pub(super) fn begin<M: Method>(ctx: *mut c_void, target: u64, array: *const u8, instance: u64) {
+    let Some(thread) = thread::of(ctx) else {
+        return;
+    };
+    // SAFETY: `thread` points into the map; the helper has no preconditions.
+    unsafe {
+        if !is_within(low_half(ctx), (*thread).request) {
+            return;
+        }
+        (*thread).op = ctx as u64;
+        (*thread).target = target;
+        (*thread).instance = instance;
+        (*thread).array = array as u64;
+        (*thread).asked = M::int(array, layout!(array_entry_num));
+        (*thread).op_start_ns = bpf_ktime_get_ns();
+    }
+}
+
+/// It ended, with what it handled in its array, which only fexit is given again.
+#[inline(always)]
+pub(super) fn end<M: Method>(ctx: *mut c_void, array: Option<*const u8>) {
+    // First, so that the program's own work is not measured.
+    // SAFETY: the helper has no preconditions.
+    let end_ns = unsafe { bpf_ktime_get_ns() };
+    let Some(thread) = thread::of(ctx) else {
+        return;
+    };
+    // SAFETY: `thread` points into the map.
+    unsafe {
+        if !is_same::<M>(ctx, (*thread).op) {
+            return lost();
+        }
+        let array = array.unwrap_or((*thread).array as *const u8);
+        (*thread).op_ns = end_ns - (*thread).op_start_ns;
+        (*thread).handled = M::int(array, layout!(array_entry_num));
+    }
+}
+
+#[inline(never)]
+fn lost() {
+    if let Some(cell) = LOST.get_ptr_mut(0) {
+        // SAFETY: `cell` points to this CPU's value of the map.
+        unsafe { (*cell).ops += 1 };
+    }
+}

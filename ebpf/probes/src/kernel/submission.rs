@@ -1,0 +1,132 @@
+use core::ffi::c_void;
+
+use aya_ebpf::helpers::generated::bpf_ktime_get_ns;
+
+use super::{
+    layout::layout,
+    maps::{LOST, SUBMISSIONS},
+    method::Method,
+    record,
+    request::count,
+    slot,
+    thread::{self, Thread, is_same, is_within, low_half},
+};
+
+/// `items` commands are handed over to a queue of the instance with this
+/// `struct iommu_device`.
+#[inline(always)]
+pub(super) fn begin(ctx: *mut c_void, instance: u64, items: u32) {
+    let Some(thread) = thread::of(ctx) else {
+        return;
+    };
+    // SAFETY: `thread` points into the map; the helper has no preconditions.
+    unsafe {
+        (*thread).submission = ctx as u64;
+        (*thread).submission_instance = instance;
+        (*thread).submission_items = u64::from(items);
+        (*thread).submission_start_ns = bpf_ktime_get_ns();
+    }
+}
+
+/// They were.
+#[inline(always)]
+pub(super) fn end<M: Method>(ctx: *mut c_void, result: i32) {
+    // First, so that the program's own work is not measured.
+    // SAFETY: the helper has no preconditions.
+    let end_ns = unsafe { bpf_ktime_get_ns() };
+    let Some(thread) = thread::of(ctx) else {
+        return;
+    };
+    // SAFETY: pointers are into the maps.
+    unsafe {
+        if !is_same::<M>(ctx, (*thread).submission) {
+            return lost();
+        }
+        (*thread).submission = 0;
+        let instance = (*thread).submission_instance;
+        let items = (*thread).submission_items as u32;
+        let latency_ns = end_ns - (*thread).submission_start_ns;
+        let mut hwpt = 0;
+        let index = if is_within(low_half(ctx), (*thread).request) {
+            if layout!(only_tgid) != 0 && layout!(only_tgid) != slot::tgid() {
+                return;
+            }
+            (*thread).instance = instance;
+            let slot = slot::of(thread, instance);
+            hwpt = (*thread).known.hwpt;
+            slot
+        } else {
+            host(thread, instance)
+        };
+        let Some(cell) = SUBMISSIONS.get_ptr_mut(index) else {
+            return;
+        };
+        (*cell).seen += 1;
+        (*cell).items += u64::from(items);
+        (*cell).total_ns += latency_ns;
+        count(&raw mut (*cell).buckets, latency_ns);
+        if result < 0 {
+            (*cell).errors += 1;
+        }
+        if latency_ns >= layout!(slow_ns) {
+            record::slow_submission(latency_ns, instance, hwpt, items, result);
+        }
+    }
+}
+
+/// A command is put into a queue of the instance with this `struct iommu_device`, for a
+/// submission that this thread makes later (AMD).
+#[inline(always)]
+pub(super) fn queue(ctx: *mut c_void, instance: u64) {
+    let Some(thread) = thread::of(ctx) else {
+        return;
+    };
+    // SAFETY: `thread` points into the map.
+    unsafe {
+        (*thread).queued += 1;
+        (*thread).submission_instance = instance;
+    }
+}
+
+/// What was queued is waited for (AMD). The compiler may have taken the argument that names
+/// the instance away, so that it is the one of the commands.
+#[inline(always)]
+pub(super) fn begin_wait(ctx: *mut c_void) {
+    let Some(thread) = thread::of(ctx) else {
+        return;
+    };
+    // SAFETY: as above.
+    let (instance, items) = unsafe { ((*thread).submission_instance, (*thread).queued as u32) };
+    begin(ctx, instance, items);
+}
+
+/// It was. The command that waits is none of the submission's.
+#[inline(always)]
+pub(super) fn end_wait<M: Method>(ctx: *mut c_void, result: i32) {
+    if let Some(thread) = thread::of(ctx) {
+        // SAFETY: as above.
+        unsafe { (*thread).queued = 0 };
+    }
+    end::<M>(ctx, result);
+}
+
+/// The cell of an instance's submissions outside requests.
+#[inline(always)]
+unsafe fn host(thread: *mut Thread, instance: u64) -> u32 {
+    // SAFETY: the caller's.
+    unsafe {
+        if (*thread).host_instance != instance {
+            (*thread).host_number = u64::from(slot::number_of(instance));
+            (*thread).host_instance = instance;
+        }
+        layout!(slots) + (*thread).host_number as u32
+    }
+}
+
+#[inline(never)]
+fn lost() {
+    if let Some(cell) = LOST.get_ptr_mut(0) {
+        // SAFETY: `cell` points to this CPU's value of the map.
+        unsafe { (*cell).submissions += 1 };
+    }
+}

@@ -1,0 +1,146 @@
+use std::{path::PathBuf, time::Duration};
+
+use clap::{Args, Subcommand};
+
+use super::{Format, interval};
+use crate::target::Target;
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum BenchCommand {
+    /// List the suites
+    List,
+    /// What a batch of 1 to 1024 entries costs, per entry
+    Batching(BatchingArgs),
+    /// What single, array and coalesce make of captured streams, with 1, 2, 4 and 8
+    /// vCPUs that share one guest queue; modelled
+    ///
+    /// Beside each capture a guest is measured that unmaps 2 MiB page by page before each
+    /// sync; on SMMUv3, for comparison, also a queue of hardware's that the guest fills
+    /// itself, without requests (hw-queue).
+    Policies(PoliciesArgs),
+    /// What the driver's front end takes per guest command, without a backend
+    FrontEnd(FrontEndArgs),
+    /// What an attached probe pair costs, beside empty probes and bpftrace; with
+    /// --target selftest, what kernel probes cost a request
+    ProbeCost(ProbeCostArgs),
+    /// Whether the kernel probes' intervals can be true: threads make requests to the
+    /// selftest's mock while they are moved between CPUs all the time
+    ///
+    /// Held against what the threads saw: requests, entries and driver ops are counted
+    /// exactly; at least 0.9999 of the intervals are matched; none is 0 ns or longer than
+    /// the longest request that a thread saw; the sums add up. Exit code 1 where one of
+    /// that is not so.
+    Integrity(IntegrityArgs),
+    /// What the headless agent costs while the target is idle
+    AgentCost(AgentCostArgs),
+    /// What putting the kernel probes on and taking them off costs
+    ///
+    /// Beside the times: what eBPF the kernel held before and after, of every process.
+    AttachCost(AttachCostArgs),
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct BatchingArgs {
+    /// What to measure: model[:vtd|smmuv3|amdvi][,instances=N],
+    /// selftest[:vtd|smmuv3|amdvi] (with smmuv3 the mock's vIOMMU, else its nested HWPT)
+    /// or vfio:/dev/vfio/devices/vfioN (host unmaps where its IOMMU offers no nesting)
+    #[arg(long, value_name = "T", default_value_t)]
+    pub(crate) target: Target,
+    /// Measure each batch size for this long on each instance
+    #[arg(long, value_name = "TIME", default_value = "250ms", value_parser = interval)]
+    pub(crate) time: Duration,
+    /// Measure exactly N requests of each batch size instead: no warm-up, no bare loop
+    /// and no guest beside them
+    #[arg(long, value_name = "N", conflicts_with = "time", value_parser = clap::value_parser!(u64).range(1..=1_000_000_000))]
+    pub(crate) requests: Option<u64>,
+    /// Write the run file here
+    #[arg(short, long, value_name = "RUN.json")]
+    pub(crate) output: Option<PathBuf>,
+    /// How to print the figures
+    #[arg(long, value_enum, value_name = "F", default_value_t)]
+    pub(crate) format: Format,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct PoliciesArgs {
+    /// Captured guest stream: a file (.csv or .csv.gz) or a built-in name; repeat it
+    /// for more [default: all built-in ones]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) capture: Vec<PathBuf>,
+    /// Measure each stream, number of vCPUs and policy for this long
+    #[arg(long, value_name = "TIME", default_value = "200ms", value_parser = interval)]
+    pub(crate) time: Duration,
+    /// How to print the figures
+    #[arg(long, value_enum, value_name = "F", default_value_t)]
+    pub(crate) format: Format,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct FrontEndArgs {
+    /// Captured guest stream: a file (.csv or .csv.gz) or a built-in name; repeat it
+    /// for more [default: all built-in ones]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) capture: Vec<PathBuf>,
+    /// Interleaved rounds; each replays every capture under every policy
+    #[arg(long, value_name = "N", default_value_t = 31, value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    pub(crate) rounds: u32,
+    /// How to print the figures
+    #[arg(long, value_enum, value_name = "F", default_value_t)]
+    pub(crate) format: Format,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct ProbeCostArgs {
+    /// selftest[:vtd|smmuv3|amdvi]: measure the kernel probes on requests to its mock
+    /// [default: the static probes of this process]
+    #[arg(long, value_name = "T")]
+    pub(crate) target: Option<Target>,
+    /// Interleaved rounds; each measures every variant
+    #[arg(long, value_name = "N", default_value_t = 7, value_parser = clap::value_parser!(u32).range(1..=1000))]
+    pub(crate) rounds: u32,
+    /// How to print the figures
+    #[arg(long, value_enum, value_name = "F", default_value_t)]
+    pub(crate) format: Format,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct IntegrityArgs {
+    /// selftest[:vtd|smmuv3|amdvi]: with smmuv3 the mock's vIOMMU, else its nested HWPTs
+    #[arg(long, value_name = "T", default_value = "selftest")]
+    pub(crate) target: Target,
+    /// Requests of all threads together
+    #[arg(long, value_name = "N", default_value_t = 1_000_000, value_parser = clap::value_parser!(u64).range(1..=1_000_000_000))]
+    pub(crate) requests: u64,
+    /// Threads that make them, each to an object of its own
+    #[arg(long, value_name = "N", default_value_t = 4, value_parser = clap::value_parser!(u16).range(1..=64))]
+    pub(crate) threads: u16,
+    /// Entries per request
+    #[arg(long, value_name = "N", default_value_t = 4, value_parser = clap::value_parser!(u32).range(1..=1024))]
+    pub(crate) batch: u32,
+    /// How to print the result
+    #[arg(long, value_enum, value_name = "F", default_value_t)]
+    pub(crate) format: Format,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct AgentCostArgs {
+    /// Modelled instances that the agent watches
+    #[arg(long, value_name = "N", default_value_t = 8, value_parser = clap::value_parser!(u16).range(1..=64))]
+    pub(crate) instances: u16,
+    /// Watch for this long
+    #[arg(long, value_name = "TIME", default_value = "20s", value_parser = interval)]
+    pub(crate) time: Duration,
+    /// How to print the figures
+    #[arg(long, value_enum, value_name = "F", default_value_t)]
+    pub(crate) format: Format,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct AttachCostArgs {
+    /// How often they are put on and taken off
+    #[arg(long, value_name = "N", default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    pub(crate) rounds: u32,
+    /// How to print the figures
+    #[arg(long, value_enum, value_name = "F", default_value_t)]
+    pub(crate) format: Format,
+}

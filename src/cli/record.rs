@@ -1,0 +1,97 @@
+use std::{ffi::OsString, path::PathBuf, time::Duration};
+
+use clap::Args;
+
+use super::duration;
+
+const AFTER_HELP: &str = "\
+The commands are those that the kernel's driver gives to the hardware queue, in
+qi_submit_sync (VT-d), __arm_smmu_cmdq_issue_cmdlist (SMMUv3) or
+__iommu_queue_command_sync (AMD-Vi), in the order of the calls; commands of
+several CPUs at the same time can be in another order in the queue. The sync that
+the driver appends by itself is added; VT-d's status address in it is made up. Of
+a 256-bit command the low 128 bits are kept.
+
+With more than one IOMMU there is a file for each, with its name before the
+extension, e.g. hwptop-commands.dmar1.csv.gz; one without commands gets none. The
+files can be read by their owner only: they hold addresses that devices use. About
+once a second everything until then is put into them, so that a recording that is
+killed can be replayed up to there:
+  hwptop top --target model --capture FILE
+
+With CMD, the exit code is CMD's; a signal that ends the recording is handed on to
+it as SIGTERM. Without, the recording lasts until Ctrl-C or --time.";
+
+#[derive(Args, Debug)]
+#[command(after_help = AFTER_HELP)]
+pub(crate) struct RecordArgs {
+    /// Record the raw commands that the kernel gives to its IOMMUs; the only thing that
+    /// can be recorded so far
+    #[arg(long)]
+    pub(crate) commands: bool,
+    /// Write here, compressed where the name ends in .gz; what was there is replaced
+    #[arg(
+        short,
+        long,
+        value_name = "FILE",
+        default_value = "hwptop-commands.csv.gz"
+    )]
+    pub(crate) output: PathBuf,
+    /// End after this long, e.g. 10s
+    #[arg(long, value_name = "TIME", value_parser = length, conflicts_with = "program")]
+    pub(crate) time: Option<Duration>,
+    /// Room for commands between kernel and file, 4K to 1G, rounded up to a power of two;
+    /// what finds it full is lost and counted
+    #[arg(long, value_name = "SIZE", default_value = "16M", value_parser = ring_bytes)]
+    pub(crate) ring: u32,
+    /// Record while this runs
+    #[arg(last = true, value_name = "CMD")]
+    pub(crate) program: Vec<OsString>,
+}
+
+fn length(text: &str) -> Result<Duration, String> {
+    let length = duration(text)?;
+    if length.is_zero() {
+        return Err(format!("{text:?} is no time to record in"));
+    }
+    Ok(length)
+}
+
+fn ring_bytes(text: &str) -> Result<u32, String> {
+    let expected = || format!("{text:?} is no size: 4K to 1G, e.g. 512K, 16M");
+    let number = text.trim_end_matches(['K', 'M', 'G']);
+    let shift = match &text[number.len()..] {
+        "" => 0,
+        "K" => 10,
+        "M" => 20,
+        "G" => 30,
+        _ => return Err(expected()),
+    };
+    let bytes = number.parse::<u32>().ok();
+    let bytes = bytes.and_then(|number| number.checked_mul(1 << shift));
+    bytes
+        .filter(|bytes| (4 << 10..=1 << 30).contains(bytes))
+        .ok_or_else(expected)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sizes_are_read_with_their_unit() {
+        for (text, bytes) in [
+            ("4096", 4096),
+            ("4K", 4096),
+            ("16M", 16 << 20),
+            ("1G", 1 << 30),
+        ] {
+            assert_eq!(ring_bytes(text), Ok(bytes));
+        }
+        for wrong in [
+            "", "K", "4KK", "3K", "2G", "4096M", "1T", "-1M", "16 M", "16m",
+        ] {
+            assert!(ring_bytes(wrong).is_err(), "{wrong}");
+        }
+    }
+}

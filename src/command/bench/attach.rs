@@ -1,0 +1,34 @@
+use std::io;
+
+use hwptop_agent::kernel::{can_watch_kernel, facts::Facts, plan::plan};
+use hwptop_bench::suite::attach_cost as run_attach_cost;
+
+use super::{Progress, print};
+use crate::{cli::AttachCostArgs, command::signals::stop_flag, failure::Failure};
+
+pub(crate) fn attach_cost(args: &AttachCostArgs) -> Result<(), Failure> {
+    can_watch_kernel(&plan(&Facts::of_this_machine())).map_err(Failure::cannot)?;
+    let stop = stop_flag()?;
+    let progress = Progress::start();
+    let cost = run_attach_cost(args.rounds, &stop, |round| {
+        // A line each would be many where nobody watches.
+        if round % 50 == 0 {
+            progress.show(&format!("round {} of {}", round + 1, args.rounds));
+        }
+    })
+    .map_err(Failure::cannot)?;
+    progress.clear();
+    if cost.rounds == 0 {
+        return Err(Failure::Interrupted(anyhow::anyhow!(
+            "stopped before there was a figure"
+        )));
+    }
+    print::attach_cost(&mut io::stdout().lock(), &cost, args.format)?;
+    if cost.rounds < args.rounds {
+        return Err(Failure::Interrupted(anyhow::anyhow!(
+            "stopped; the figures are of {} rounds",
+            cost.rounds
+        )));
+    }
+    Ok(())
+}

@@ -1,0 +1,81 @@
+//! The suites that put probes on the kernel.
+
+use std::{io, sync::atomic::Ordering};
+
+use hwptop_bench::{
+    load::LoadConfig,
+    suite::{integrity as run_integrity, kernel_cost as run_kernel_cost},
+};
+use hwptop_driver::Vendor;
+
+use super::{Progress, print};
+use crate::{
+    cli::{Format, IntegrityArgs},
+    command::signals::stop_flag,
+    failure::Failure,
+    target::Target,
+};
+
+/// `bench probe-cost` on the selftest.
+pub(super) fn kernel_cost(target: &Target, rounds: u32, format: Format) -> Result<(), Failure> {
+    let vendor = selftest(target)?;
+    let stop = stop_flag()?;
+    let progress = Progress::start();
+    let costs = run_kernel_cost(vendor, rounds, &stop, |round, variant| {
+        progress.show(&format!(
+            "round {} of {rounds}: {}",
+            round + 1,
+            variant.name()
+        ));
+    })
+    .map_err(Failure::cannot)?;
+    progress.clear();
+    print::kernel_cost(&mut io::stdout().lock(), &costs, format)?;
+    if stop.load(Ordering::Relaxed) {
+        return Err(Failure::Interrupted(anyhow::anyhow!(
+            "stopped; the figures are of fewer rounds"
+        )));
+    }
+    Ok(())
+}
+
+pub(crate) fn integrity(args: &IntegrityArgs) -> Result<(), Failure> {
+    let config = LoadConfig {
+        vendor: selftest(&args.target)?,
+        threads: args.threads,
+        requests: args.requests,
+        batch: args.batch,
+        migrate: true,
+    };
+    let stop = stop_flag()?;
+    let progress = Progress::start();
+    progress.show("attaching the kernel probes");
+    let result = run_integrity(&config, &stop, |done| {
+        progress.show(&format!("{done} of {} requests", args.requests));
+    })
+    .map_err(Failure::cannot)?;
+    progress.clear();
+    let Some(integrity) = result else {
+        return Err(Failure::Interrupted(anyhow::anyhow!(
+            "stopped before the end: there is nothing to judge"
+        )));
+    };
+    print::integrity(&mut io::stdout().lock(), (&config, &integrity), args.format)?;
+    let failed = integrity.checks.iter().filter(|check| !check.holds).count();
+    if failed > 0 {
+        return Err(Failure::Refuted(anyhow::anyhow!(
+            "{failed} of {} checks do not hold",
+            integrity.checks.len()
+        )));
+    }
+    Ok(())
+}
+
+fn selftest(target: &Target) -> Result<Vendor, Failure> {
+    match target {
+        Target::Selftest { vendor } => Ok(vendor.unwrap_or(Vendor::Vtd)),
+        _ => Err(Failure::input(anyhow::anyhow!(
+            "--target {target}: kernel probes are measured on selftest[:vtd|smmuv3|amdvi] only"
+        ))),
+    }
+}

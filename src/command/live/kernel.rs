@@ -1,0 +1,178 @@
+//! The kernel's own IOMMUs under kernel probes: as they are, or driven by this process.
+
+use std::{path::Path, time::Instant};
+
+use hwptop_abi::Vendor;
+use hwptop_agent::kernel::{
+    Kernel, KernelOptions, Method, can_drive_iommufd, facts::Facts, instances::instance_behind,
+};
+use hwptop_agent::{Aggregator, Origin, snapshot::MeasuredBy};
+use hwptop_bench::fleet::{Fleet, FleetConfig, FleetError, Pace};
+use hwptop_bench::unmaps::{UnmapLoad, Unmaps};
+use hwptop_driver::iommufd::{Context, Nesting, VfioDevice};
+use hwptop_driver::{Backend, Capture, Guest, ReplayError, Stream, selftest_guest, vfio_guest};
+
+use super::{Driven, Live, captures};
+use crate::{
+    cli::{KernelMethod, TopArgs},
+    failure::Failure,
+    target::Target,
+};
+
+impl Live {
+    /// Watches; drives nothing.
+    pub(super) fn kernel(args: &TopArgs, target: &Target) -> Result<Self, Failure> {
+        if let Some(option) = args.replay.first_given() {
+            return Err(Failure::input(anyhow::anyhow!(
+                "{option} says what to drive; {target} is watched as it is"
+            )));
+        }
+        let (kernel, _) = watch(args)?;
+        Ok(Self::of_kernel((args, target), kernel, None))
+    }
+
+    /// Lets a guest replay its stream on the kernel's mock.
+    pub(super) fn selftest(
+        args: &TopArgs,
+        target: &Target,
+        vendor: Option<Vendor>,
+    ) -> Result<Self, Failure> {
+        let capture = one_capture(args, target, vendor)?;
+        let (kernel, context) = watch_and_open(args)?;
+        let fleet = fleet(args, capture, |stream| selftest_guest(&context, stream, 0))?;
+        Ok(Self::of_kernel(
+            (args, target),
+            kernel,
+            Some(Driven::mock(fleet)),
+        ))
+    }
+
+    /// Lets a guest replay its stream on the IOMMU of a device, or unmaps memory of the
+    /// device where that IOMMU has no nesting.
+    pub(super) fn vfio(args: &TopArgs, target: &Target, path: &Path) -> Result<Self, Failure> {
+        let (kernel, context) = watch_and_open(args)?;
+        let device = VfioDevice::bind(&context, path).map_err(Failure::cannot)?;
+        let instance = instance_behind(path);
+        let driven = match device.nesting().map_err(Failure::cannot)? {
+            Nesting::Offered(vendor) => {
+                let capture = one_capture(args, target, Some(vendor))?;
+                let fleet = fleet(args, capture, |stream| vfio_guest(&device, stream, 0))?;
+                Driven::guest_of(fleet, instance)
+            }
+            Nesting::NotOffered(why) => {
+                let given = args.replay.first_given();
+                if let Some(option) = given.filter(|option| *option != "--passes") {
+                    return Err(Failure::input(anyhow::Error::new(why).context(format!(
+                        "{option} is for a guest's stream, and the IOMMU of {} offers guests no \
+                         nesting: its host's unmaps are what can be driven",
+                        path.display()
+                    ))));
+                }
+                let unmaps = Unmaps::new(&context, device).map_err(Failure::cannot)?;
+                let load = UnmapLoad::start(unmaps, args.replay.passes).map_err(Failure::cannot)?;
+                Driven::unmaps_of(load, instance)
+            }
+        };
+        Ok(Self::of_kernel((args, target), kernel, Some(driven)))
+    }
+
+    fn of_kernel(
+        (args, target): (&TopArgs, &Target),
+        kernel: Kernel,
+        driven: Option<Driven>,
+    ) -> Self {
+        let guest = driven.as_ref().is_some_and(Driven::is_guest);
+        let policy = guest.then(|| args.replay.policy.unwrap_or_default().name());
+        let origin = Origin {
+            target: target.to_string(),
+            measured_by: MeasuredBy::Ebpf,
+            policy,
+            timing_profile: None,
+            probes: Vec::new(),
+            stages: kernel.attachments(),
+            slow_threshold: args.slow,
+            instances: Vec::new(),
+        };
+        Self {
+            source: Box::new(kernel),
+            aggregator: Aggregator::new(origin, Instant::now()),
+            driven,
+            process: None,
+            is_over: false,
+        }
+    }
+}
+
+/// Puts the probes on the kernel, or says by name what it lacks.
+fn watch(args: &TopArgs) -> Result<(Kernel, Facts), Failure> {
+    let facts = Facts::of_this_machine();
+    let options = KernelOptions {
+        slow: args.slow,
+        at_best: match args.kernel_probes_at_best {
+            KernelMethod::Fentry => Method::Fentry,
+            KernelMethod::Kprobe => Method::Kprobe,
+            KernelMethod::Tracepoint => Method::Tracepoint,
+        },
+        ..KernelOptions::default()
+    };
+    let kernel = Kernel::attach(&facts, &options).map_err(Failure::cannot)?;
+    Ok((kernel, facts))
+}
+
+/// The probes first, so that nothing that is done goes unseen.
+fn watch_and_open(args: &TopArgs) -> Result<(Kernel, Context), Failure> {
+    let (kernel, facts) = watch(args)?;
+    can_drive_iommufd(&facts).map_err(Failure::cannot)?;
+    let context = Context::open().map_err(Failure::cannot)?;
+    Ok((kernel, context))
+}
+
+/// The stream of the one guest there is.
+fn one_capture(
+    args: &TopArgs,
+    target: &Target,
+    vendor: Option<Vendor>,
+) -> Result<Capture, Failure> {
+    let mut captures = captures(&args.replay.capture, vendor)?;
+    if args.replay.capture.len() > 1 {
+        return Err(Failure::input(anyhow::anyhow!(
+            "--capture is given {} times; {} drives one guest",
+            args.replay.capture.len(),
+            target
+        )));
+    }
+    Ok(captures.swap_remove(0))
+}
+
+/// Starts the guest of a stream.
+fn fleet<B: Backend + 'static>(
+    args: &TopArgs,
+    capture: Capture,
+    guest: impl FnOnce(&Stream) -> Result<Guest<B>, ReplayError>,
+) -> Result<Fleet, Failure> {
+    let failed = |source: ReplayError| {
+        let ours = source.is_the_machines();
+        let error = anyhow::Error::new(source).context(capture.name().to_owned());
+        if ours {
+            Failure::Cannot(error)
+        } else {
+            Failure::Input(error)
+        }
+    };
+    let mut guest = Stream::from_capture(&capture)
+        .and_then(|stream| guest(&stream))
+        .map_err(failed)?;
+    let policy = args.replay.policy.unwrap_or_default();
+    guest.iommu_mut().set_policy(policy);
+    let name = capture.name().to_owned();
+    let config = FleetConfig {
+        captures: vec![capture],
+        instances: 1,
+        passes: args.replay.passes,
+        policy,
+        pace: args.replay.speed.unwrap_or(Pace::Captured(1.0)),
+        recorder: None,
+    };
+    Fleet::of_guests(vec![(name, guest)], &config)
+        .map_err(|error: FleetError| Failure::cannot(error))
+}

@@ -1,0 +1,283 @@
+//! One boot: QEMU is started, what CMD writes is passed on as it comes, and a hang is ended.
+
+use anyhow::{Context as _, Result};
+use signal_hook::consts::{SIGINT, SIGTERM};
+use std::fs::{self, File};
+use std::io::{self, Read as _, Write};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use super::profile::Profile;
+use super::qemu::{Channel, Qemu, Wiring};
+
+/// Between two looks at QEMU and its files.
+const PAUSE: Duration = Duration::from_millis(10);
+/// How long a guest may take to switch itself off.
+const POWEROFF: Duration = Duration::from_secs(10);
+/// How much of the console is shown where a boot went wrong.
+const TAIL_LINES: usize = 25;
+const TAIL_BYTES: u64 = 16 << 10;
+
+/// What to boot.
+pub(super) struct Boot<'a> {
+    pub(super) qemu: &'a Qemu,
+    pub(super) profile: &'a Profile,
+    pub(super) kernel: &'a Path,
+    pub(super) initramfs: &'a [u8],
+    /// What is added to the kernel command line.
+    pub(super) append: &'a str,
+    /// CMD's working directory; the console is written there, too.
+    pub(super) share: &'a Path,
+    /// From the start of QEMU on.
+    pub(super) timeout: Duration,
+}
+
+/// How a boot ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum End {
+    /// CMD ran; this is its exit code.
+    Exit(u8),
+    /// QEMU was ended since the time was over; CMD had begun or not.
+    Hang { booted: bool },
+    /// QEMU ended without a word from CMD: a panic, or a kernel that does not fit.
+    Silence(ExitStatus),
+    /// Someone ended this program.
+    Interrupted,
+}
+
+/// An end with the times that it took.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Report {
+    pub(super) end: End,
+    /// From the start of QEMU until CMD began.
+    pub(super) boot: Option<Duration>,
+    /// Until QEMU had ended.
+    pub(super) whole: Duration,
+}
+
+/// Boots and runs what the initramfs has, with CMD's output on this process's streams. QEMU's own messages, which it
+/// has in any boot, are shown where CMD did not begin.
+///
+/// # Errors
+/// Where QEMU does not start or a file cannot be written.
+pub(super) fn run(boot: &Boot<'_>) -> Result<Report> {
+    let folder = tempfile::Builder::new()
+        .prefix("hwptop-lab-")
+        .tempdir()
+        .context("cannot create a temporary folder")?;
+    let path = |name: &str| folder.path().join(name);
+    let (stdout, stderr, status) = (path("stdout"), path("stderr"), path("status"));
+    let channel = Channel::Files {
+        stdout: &stdout,
+        stderr: &stderr,
+        status: &status,
+    };
+    let mut command = command(boot, &path("initramfs"), channel)?;
+    let interrupted = interruption()?;
+    let start = Instant::now();
+    let complaints = path("qemu");
+    let log = File::create(&complaints).context("cannot create a file for QEMU's messages")?;
+    command
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(log);
+    let mut qemu = Running::start(&mut command)?;
+    let mut out = Tail::new(stdout);
+    let mut err = Tail::new(stderr);
+    let mut told = Status::new(status);
+    let mut deadline = start + boot.timeout;
+    let mut boot_time = None;
+    let end = loop {
+        // Before its files are read, since what it wrote last is to be read, too.
+        let ended = qemu.0.try_wait().context("cannot wait for QEMU")?;
+        out.pass_on(&mut io::stdout().lock())?;
+        err.pass_on(&mut io::stderr().lock())?;
+        told.read()?;
+        if told.is_ready() && boot_time.is_none() {
+            boot_time = Some(start.elapsed());
+        }
+        if interrupted.load(Ordering::Relaxed) {
+            break End::Interrupted;
+        }
+        let code = told.code();
+        match (ended, code) {
+            (Some(_), Some(code)) => break End::Exit(code),
+            (Some(status), None) => break End::Silence(status),
+            (None, Some(_)) => deadline = deadline.min(Instant::now() + POWEROFF),
+            (None, None) => {}
+        }
+        if Instant::now() >= deadline {
+            let hang = End::Hang {
+                booted: told.is_ready(),
+            };
+            break code.map_or(hang, End::Exit);
+        }
+        thread::sleep(PAUSE);
+    };
+    drop(qemu);
+    if matches!(end, End::Silence(_) | End::Hang { booted: false }) {
+        eprint!("{}", fs::read_to_string(&complaints).unwrap_or_default());
+    }
+    Ok(Report {
+        end,
+        boot: boot_time,
+        whole: start.elapsed(),
+    })
+}
+
+/// Boots into a shell on this terminal and waits for its end.
+///
+/// # Errors
+/// Where QEMU does not start.
+pub(super) fn shell(boot: &Boot<'_>) -> Result<()> {
+    let folder = tempfile::tempdir().context("cannot create a temporary folder")?;
+    let initramfs = folder.path().join("initramfs");
+    let mut command = command(boot, &initramfs, Channel::Terminal)?;
+    let mut qemu = Running::start(&mut command)?;
+    qemu.0.wait().context("cannot wait for QEMU")?;
+    Ok(())
+}
+
+/// Where the guest's kernel writes.
+pub(super) fn console(share: &Path) -> PathBuf {
+    share.join("console")
+}
+
+/// The end of a guest's console, for a person to read.
+pub(super) fn console_tail(share: &Path) -> String {
+    let bytes = fs::read(console(share)).unwrap_or_default();
+    let start = bytes
+        .len()
+        .saturating_sub(usize::try_from(TAIL_BYTES).unwrap_or(usize::MAX));
+    last_lines(&String::from_utf8_lossy(&bytes[start..]))
+}
+
+fn last_lines(text: &str) -> String {
+    let printable = |character: &char| *character == '\n' || !character.is_control();
+    let text: String = text.chars().filter(printable).collect();
+    let lines: Vec<&str> = text
+        .lines()
+        .filter(|line| !line.trim().is_empty())
+        .collect();
+    if lines.is_empty() {
+        return "(nothing)".into();
+    }
+    lines[lines.len().saturating_sub(TAIL_LINES)..].join("\n")
+}
+
+fn command(boot: &Boot<'_>, initramfs: &Path, channel: Channel<'_>) -> Result<Command> {
+    fs::write(initramfs, boot.initramfs).context("cannot write the initramfs")?;
+    let console = console(boot.share);
+    let wiring = Wiring {
+        kernel: boot.kernel,
+        initramfs,
+        append: boot.append,
+        share: boot.share,
+        console: &console,
+        channel,
+    };
+    boot.qemu.command(boot.profile, &wiring)
+}
+
+/// Set when this program is asked to end.
+fn interruption() -> Result<Arc<AtomicBool>> {
+    let flag = Arc::new(AtomicBool::new(false));
+    for signal in [SIGINT, SIGTERM] {
+        signal_hook::flag::register(signal, Arc::clone(&flag))
+            .context("cannot handle the signals that end this program")?;
+    }
+    Ok(flag)
+}
+
+/// A QEMU that is ended when this is dropped.
+struct Running(Child);
+
+impl Running {
+    fn start(command: &mut Command) -> Result<Self> {
+        let child = command.spawn().context("cannot start QEMU")?;
+        Ok(Self(child))
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        // It may have ended by itself; then both only say so.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// A file that another process appends to.
+struct Tail {
+    path: PathBuf,
+    file: Option<File>,
+}
+
+impl Tail {
+    fn new(path: PathBuf) -> Self {
+        Self { path, file: None }
+    }
+
+    /// Writes what is new to `sink`.
+    fn pass_on(&mut self, sink: &mut dyn Write) -> Result<()> {
+        let Some(file) = self.file() else {
+            return Ok(());
+        };
+        let copied = io::copy(file, sink).context("cannot pass on the guest's output")?;
+        if copied > 0 {
+            sink.flush().context("cannot pass on the guest's output")?;
+        }
+        Ok(())
+    }
+
+    /// QEMU makes it a moment after its start.
+    fn file(&mut self) -> Option<&mut File> {
+        if self.file.is_none() {
+            self.file = File::open(&self.path).ok();
+        }
+        self.file.as_mut()
+    }
+}
+
+/// What init.sh tells: `ready`, then `exit N`.
+struct Status {
+    tail: Tail,
+    text: String,
+}
+
+impl Status {
+    fn new(path: PathBuf) -> Self {
+        Self {
+            tail: Tail::new(path),
+            text: String::new(),
+        }
+    }
+
+    fn read(&mut self) -> Result<()> {
+        let mut bytes = Vec::new();
+        if let Some(file) = self.tail.file() {
+            file.read_to_end(&mut bytes)
+                .context("cannot read the guest's status")?;
+        }
+        self.text += &String::from_utf8_lossy(&bytes);
+        Ok(())
+    }
+
+    fn is_ready(&self) -> bool {
+        self.text.lines().any(|line| line == "ready")
+    }
+
+    /// None until the line is whole.
+    fn code(&self) -> Option<u8> {
+        let (whole, _) = self.text.rsplit_once('\n')?;
+        let mut lines = whole.lines();
+        lines.find_map(|line| line.strip_prefix("exit ")?.parse().ok())
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,58 @@
+use super::*;
+
+fn status(text: &str) -> Status {
+    Status {
+        tail: Tail::new(PathBuf::new()),
+        text: text.into(),
+    }
+}
+
+#[test]
+fn an_exit_code_counts_once_its_line_is_whole() {
+    assert_eq!(status("").code(), None);
+    assert_eq!(status("ready\nexit 12").code(), None);
+    assert_eq!(status("ready\nexit 12\n").code(), Some(12));
+    assert_eq!(status("ready\nexit 999\n").code(), None);
+    assert!(status("ready\n").is_ready());
+    assert!(!status("exit 1\n").is_ready());
+}
+
+#[test]
+fn what_is_appended_to_a_file_is_passed_on_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("stdout");
+    let mut tail = Tail::new(path.clone());
+    let mut sink = Vec::new();
+    tail.pass_on(&mut sink).unwrap();
+    assert!(sink.is_empty());
+    for part in [&b"one\n"[..], b"", b"t\xffo"] {
+        let mut file = File::options()
+            .create(true)
+            .append(true)
+            .open(&path)
+            .unwrap();
+        file.write_all(part).unwrap();
+        tail.pass_on(&mut sink).unwrap();
+    }
+    assert_eq!(sink, b"one\nt\xffo");
+}
+
+#[test]
+fn the_end_of_a_console_has_its_last_lines_without_escapes() {
+    let lines: Vec<String> = (0..40).map(|line| format!("line {line}\r\n")).collect();
+    let end = last_lines(&lines.join("\n"));
+    assert!(end.starts_with("line 15\nline 16\n"), "{end}");
+    assert!(end.ends_with("\nline 39"), "{end}");
+    assert_eq!(last_lines("\x1b[2J\n"), "[2J");
+    assert_eq!(last_lines(" \r\n"), "(nothing)");
+}
+
+#[test]
+fn a_process_that_is_dropped_has_ended() {
+    let mut running = Running::start(Command::new("sleep").arg("1000")).unwrap();
+    assert!(running.0.try_wait().unwrap().is_none());
+    let process = PathBuf::from(format!("/proc/{}", running.0.id()));
+    assert!(process.exists());
+    drop(running);
+    assert!(!process.exists());
+}
