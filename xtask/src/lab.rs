@@ -23,7 +23,6 @@ mod userland;
 mod voice;
 
 use anyhow::{Context as _, Result, bail};
-use std::ffi::OsString;
 use std::fs;
 use std::io::{self, IsTerminal as _};
 use std::path::{Path, PathBuf};
@@ -144,7 +143,7 @@ fn session(repo: &Repo, folder: &Path, options: &Options) -> Result<ExitCode> {
         voice.say(&format!("files are in {}", share.display()));
         return Ok(ExitCode::SUCCESS);
     }
-    let report = lab.run(&options.command, &options.append(), &share, options.timeout)?;
+    let report = lab.run(options, &share)?;
     Ok(conclude(name, &report, &share, options.timeout, voice))
 }
 
@@ -254,20 +253,14 @@ impl Lab {
         })
     }
 
-    fn run(
-        &self,
-        command: &[OsString],
-        append: &str,
-        share: &Path,
-        timeout: Duration,
-    ) -> Result<Report> {
-        let initramfs = self.initramfs(Job::Command(command))?;
-        guest::run(&self.boot(&initramfs, append, share, timeout))
+    fn run(&self, options: &Options, share: &Path) -> Result<Report> {
+        let initramfs = self.initramfs(Job::Command(&options.command))?;
+        guest::run(&self.boot(&initramfs, &options.append(), share, options))
     }
 
     fn shell(&self, options: &Options, share: &Path) -> Result<()> {
         let initramfs = self.initramfs(Job::Shell)?;
-        guest::shell(&self.boot(&initramfs, &options.append(), share, options.timeout))
+        guest::shell(&self.boot(&initramfs, &options.append(), share, options))
     }
 
     fn initramfs(&self, job: Job<'_>) -> Result<Vec<u8>> {
@@ -280,7 +273,7 @@ impl Lab {
         initramfs: &'a [u8],
         append: &'a str,
         share: &'a Path,
-        timeout: Duration,
+        options: &Options,
     ) -> Boot<'a> {
         Boot {
             qemu: &self.qemu,
@@ -289,7 +282,8 @@ impl Lab {
             initramfs,
             append,
             share,
-            timeout,
+            threads: options.threads(),
+            timeout: options.timeout,
         }
     }
 }

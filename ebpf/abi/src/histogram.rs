@@ -27,7 +27,7 @@ impl Bucket {
         } else {
             ns
         };
-        let shift = log2(ns | SUB_BUCKETS as u64) - SUB_BITS;
+        let shift = log2((ns | SUB_BUCKETS as u64) >> SUB_BITS);
         Self(shift * SUB_BUCKETS + (ns >> shift) as u32)
     }
 
@@ -74,37 +74,36 @@ impl Bucket {
     }
 }
 
-/// Floor of log2 by bisection: BPF has no count-leading-zeros instruction, and
-/// the compiler's own expansion of it is twice as long.
+/// Floor of log2 of a value that is not 0 and has at most 32 bits, without a branch: BPF has no
+/// count-leading-zeros instruction, and bisection has five. A power of two times a de Bruijn
+/// sequence has another number in its first five bits for each power (Leiserson, Prokop and
+/// Randall, "Using de Bruijn Sequences to Index a 1 in a Computer Word", 1998).
 #[inline]
 const fn log2(value: u64) -> u32 {
-    let mut rest = value;
+    let mut below = value;
+    below |= below >> 1;
+    below |= below >> 2;
+    below |= below >> 4;
+    below |= below >> 8;
+    below |= below >> 16;
+    let highest = (below ^ (below >> 1)) as u32;
+    LOG2[(highest.wrapping_mul(DE_BRUIJN) >> 27) as usize] as u32
+}
+
+const DE_BRUIJN: u32 = 0x077c_b531;
+
+/// log2 of a power of two, by the first five bits of its product.
+static LOG2: [u8; 32] = {
+    let mut table = [0; 32];
     let mut log = 0;
-    if rest >= 1 << 32 {
-        rest >>= 32;
-        log += 32;
-    }
-    if rest >= 1 << 16 {
-        rest >>= 16;
-        log += 16;
-    }
-    if rest >= 1 << 8 {
-        rest >>= 8;
-        log += 8;
-    }
-    if rest >= 1 << 4 {
-        rest >>= 4;
-        log += 4;
-    }
-    if rest >= 1 << 2 {
-        rest >>= 2;
-        log += 2;
-    }
-    if rest >= 1 << 1 {
+    while log < 32 {
+        table[(DE_BRUIJN << log >> 27) as usize] = log as u8;
         log += 1;
     }
-    log
-}
+    table
+};
+
+const _: () = assert!(MAX_TRACKABLE_NS >> SUB_BITS <= u32::MAX as u64);
 
 #[cfg(test)]
 mod tests {
@@ -141,8 +140,12 @@ mod tests {
 
     #[test]
     fn log2_agrees_with_the_standard_library() {
-        for shift in 0..64 {
-            for value in [1u64 << shift, (1u64 << shift) | 1, u64::MAX >> (63 - shift)] {
+        for shift in 0..32 {
+            for value in [
+                1u64 << shift,
+                (1u64 << shift) | 1,
+                u64::from(u32::MAX) >> (31 - shift),
+            ] {
                 assert_eq!(log2(value), value.ilog2(), "{value:#x}");
             }
         }

@@ -11,7 +11,7 @@ use super::guest::{self, Boot, End};
 use super::initramfs::{self, Job};
 use super::iort;
 use super::profile::{Iort, Profile};
-use super::qemu::Qemu;
+use super::qemu::{Qemu, Threads};
 use super::userland::Userland;
 use super::voice::Voice;
 
@@ -64,6 +64,7 @@ impl Reader<'_> {
             kernel: self.kernel,
             initramfs: &initramfs,
             append: "",
+            threads: Threads::PerProcessor,
             share: share.path(),
             timeout: TIMEOUT,
         })?;

@@ -12,7 +12,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use super::profile::Profile;
-use super::qemu::{Channel, Qemu, Wiring};
+use super::qemu::{Channel, Qemu, Threads, Wiring};
 
 /// Between two looks at QEMU and its files.
 const PAUSE: Duration = Duration::from_millis(10);
@@ -30,6 +30,7 @@ pub(super) struct Boot<'a> {
     pub(super) initramfs: &'a [u8],
     /// What is added to the kernel command line.
     pub(super) append: &'a str,
+    pub(super) threads: Threads,
     /// CMD's working directory; the console is written there, too.
     pub(super) share: &'a Path,
     /// From the start of QEMU on.
@@ -176,6 +177,7 @@ fn command(boot: &Boot<'_>, initramfs: &Path, channel: Channel<'_>) -> Result<Co
         kernel: boot.kernel,
         initramfs,
         append: boot.append,
+        threads: boot.threads,
         share: boot.share,
         console: &console,
         channel,

@@ -5,6 +5,8 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use super::qemu::Threads;
+
 /// What a user says about one run.
 #[derive(Args)]
 pub(crate) struct Options {
@@ -20,6 +22,10 @@ pub(crate) struct Options {
     /// Add TEXT to the kernel command line
     #[arg(long, value_name = "TEXT", allow_hyphen_values = true)]
     append: Vec<String>,
+    /// Run the guest's processors in turns on one thread of this machine: slower, and safe from QEMU's stale
+    /// translations where programs are attached to functions while others call them (x86: `Oops: int3`)
+    #[arg(long)]
+    one_thread: bool,
     /// Copy a file into CMD's working directory first; may be given more than once
     #[arg(long = "file", value_name = "PATH")]
     pub(super) files: Vec<PathBuf>,
@@ -45,6 +51,15 @@ impl Options {
     /// What is added to the kernel command line.
     pub(super) fn append(&self) -> String {
         self.append.join(" ")
+    }
+
+    /// What QEMU runs the guest's processors on.
+    pub(super) fn threads(&self) -> Threads {
+        if self.one_thread {
+            Threads::One
+        } else {
+            Threads::PerProcessor
+        }
     }
 
     /// The first of the user's files that is none.

@@ -9,6 +9,7 @@ fn words(channel: Channel<'_>) -> Vec<String> {
             kernel: Path::new("/k"),
             initramfs: Path::new("/i"),
             append: "lockdown=integrity",
+            threads: Threads::One,
             share: Path::new("/a,b"),
             console: Path::new("/c"),
             channel,
@@ -29,6 +30,7 @@ fn the_profiles_machine_and_the_users_append_are_in_the_command_line() {
     let words = words(files());
     let after = |name: &str| &words[words.iter().position(|word| word == name).unwrap() + 1];
     assert_eq!(after("-machine"), "q35");
+    assert_eq!(after("-accel"), "tcg,thread=single");
     assert!(after("-append").starts_with("console=ttyS0 panic=-1 quiet intel_iommu=on"));
     assert!(after("-append").ends_with(" lockdown=integrity"));
     assert!(words.iter().any(|word| word == "e1000e,addr=2.0"));
