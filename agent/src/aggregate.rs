@@ -1,4 +1,7 @@
-use std::time::{Duration, Instant, SystemTime};
+use std::{
+    borrow::Cow,
+    time::{Duration, Instant, SystemTime},
+};
 
 use hwptop_abi::{GuestCell, InstanceArg, SlowRecord, Stage};
 
@@ -31,7 +34,7 @@ pub struct Origin {
     /// The timing profile of the model, where one runs in this process.
     pub timing_profile: Option<String>,
     /// The batching policy of the guest queues, where the driver runs in this process.
-    pub policy: Option<&'static str>,
+    pub policy: Option<Cow<'static, str>>,
     /// The static probes that are attached.
     pub probes: Vec<AttachedProbe>,
     /// What times the kernel's stages; empty where the kernel is not looked at.
@@ -101,7 +104,7 @@ impl Aggregator {
             target: self.origin.target.clone(),
             measured_by: self.origin.measured_by.clone(),
             timing_profile: self.origin.timing_profile.clone(),
-            policy: self.origin.policy,
+            policy: self.origin.policy.clone(),
             probes: self.origin.probes.clone(),
             stages: self.origin.stages.clone(),
             events,

@@ -1,25 +1,30 @@
 //! The one type that every view, exporter and file is made from.
 
 use std::{
+    borrow::Cow,
     collections::BTreeSet,
     time::{Duration, SystemTime},
 };
 
 use hdrhistogram::Histogram;
+use serde::{Deserialize, Serialize};
 
 use crate::totals::{HwQueues, InstanceKind};
 
 mod activity;
 mod attachment;
 mod csv;
+mod encoding;
 mod errno;
 mod json;
 mod object;
+mod serial;
 mod split;
 
 pub use activity::{Activity, DriverCounts, GuestCounts, StageActivity};
 pub use attachment::{How, StageAttachment};
 pub use csv::{CSV_HEADER, csv_rows};
+pub use encoding::{HistogramError, HistogramV2};
 pub use errno::errno_name;
 pub use hwptop_abi::Stage;
 pub use json::{Document, SCHEMA};
@@ -27,7 +32,8 @@ pub use object::{FailedRequest, ObjectSnapshot, Owner, Process};
 pub use split::Split;
 
 /// How the figures were taken.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum MeasuredBy {
     /// eBPF programs: on the driver's static probes, which [`Snapshot::probes`] names,
     /// or in the kernel, where [`Snapshot::stages`] says how.
@@ -51,17 +57,18 @@ impl MeasuredBy {
 }
 
 /// One probe and where it sits.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AttachedProbe {
     /// `provider:name` of the static probe.
     pub name: String,
     /// File offset of the instruction it sits on.
+    #[serde(rename = "file_offset")]
     pub offset: u64,
 }
 
 /// What became of the events since the measurement began:
 /// seen = recorded + lost.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct EventCounts {
     /// Ends that reached a program.
     pub seen: u64,
@@ -76,13 +83,15 @@ pub struct EventCounts {
 }
 
 /// One event beyond the slow threshold.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SlowEvent {
     /// The instance's name.
     pub instance: String,
     /// Which stage was slow.
+    #[serde(with = "serial::stage")]
     pub stage: Stage,
     /// How long it took.
+    #[serde(rename = "latency_ns", with = "serial::ns")]
     pub latency: Duration,
     /// HWPT id, 0 where a submission is for no HWPT.
     pub hwpt: u32,
@@ -95,7 +104,7 @@ pub struct SlowEvent {
 }
 
 /// One instance at one moment.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct InstanceSnapshot {
     /// Its number, from 0.
     pub number: u16,
@@ -106,6 +115,7 @@ pub struct InstanceSnapshot {
     /// What happened in the interval.
     pub interval: Activity,
     /// What happened since the measurement began.
+    #[serde(default, skip_serializing_if = "Activity::is_empty")]
     pub total: Activity,
     /// The driver's own counts since it began, where it runs in this process.
     pub driver: Option<DriverCounts>,
@@ -114,20 +124,23 @@ pub struct InstanceSnapshot {
 }
 
 /// Everything known at one moment.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Snapshot {
     /// When it was taken.
+    #[serde(rename = "taken_at_unix_ns", with = "serial::unix_ns")]
     pub taken_at: SystemTime,
     /// The length of the interval that `InstanceSnapshot::interval` covers.
+    #[serde(rename = "interval_ns", with = "serial::ns")]
     pub interval: Duration,
     /// Since the measurement began.
+    #[serde(rename = "since_start_ns", with = "serial::ns")]
     pub since_start: Duration,
     /// The target as the user would write it, e.g. `model:vtd,instances=2`.
     pub target: String,
     /// How the figures were taken.
     pub measured_by: MeasuredBy,
     /// The batching policy of the guest queues, where the driver runs in this process.
-    pub policy: Option<&'static str>,
+    pub policy: Option<Cow<'static, str>>,
     /// The timing profile of the model, where one runs in this process.
     pub timing_profile: Option<String>,
     /// The static probes that are attached.
@@ -138,6 +151,7 @@ pub struct Snapshot {
     /// What became of the events.
     pub events: EventCounts,
     /// Events beyond this latency are in `slow`.
+    #[serde(rename = "slow_threshold_ns", with = "serial::ns")]
     pub slow_threshold: Duration,
     /// The slow events of the interval, oldest first, bounded in number.
     pub slow: Vec<SlowEvent>,

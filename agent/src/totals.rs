@@ -1,5 +1,6 @@
 use hdrhistogram::Histogram;
 use hwptop_abi::{Bucket, GuestCell, InstanceArg, STAGES, SlowRecord, Stage, StageCell};
+use serde::{Deserialize, Serialize};
 
 use crate::{aggregate::instance_name, snapshot::histogram_up_to};
 
@@ -132,7 +133,8 @@ impl InstanceTotals {
 }
 
 /// What stands behind an instance.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum InstanceKind {
     /// Hardware.
     Hardware,
@@ -182,7 +184,7 @@ pub struct ObjectTotals {
 }
 
 /// Allocations of `IOMMUFD_OBJ_HW_QUEUE` objects (`IOMMU_HW_QUEUE_ALLOC`).
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct HwQueues {
     /// That succeeded.
     pub allocated: u64,

@@ -7,11 +7,10 @@ use serde::{Deserialize, Serialize};
 use crate::interval::Interval;
 
 mod draft;
-mod histogram;
 mod kind;
 
 pub use draft::Draft;
-pub use histogram::{HistogramError, HistogramV2};
+pub use hwptop_agent::snapshot::{HistogramError, HistogramV2};
 pub use kind::{Kind, Work};
 
 /// The schema this version writes, and the only one it reads.

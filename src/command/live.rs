@@ -114,7 +114,7 @@ impl Live {
         let origin = Origin {
             target: target.to_string(),
             measured_by: measurement.by,
-            policy: Some(policy.name()),
+            policy: Some(policy.name().into()),
             timing_profile: Some(fleet.timing_profile()),
             probes: measurement.probes,
             stages: Vec::new(),

@@ -67,10 +67,10 @@ pub(crate) fn instance(number: u16, name: &str, requests: u64, ns: u64) -> Insta
         total: activity(requests * 12, ns),
         driver: Some(DriverCounts {
             descriptors: vec![
-                ("context_cache_inv", 1),
-                ("iotlb_inv", 1),
-                ("inv_wait", requests * 12),
-                ("p_iotlb_inv", requests * 192 - 2),
+                ("context_cache_inv".into(), 1),
+                ("iotlb_inv".into(), 1),
+                ("inv_wait".into(), requests * 12),
+                ("p_iotlb_inv".into(), requests * 192 - 2),
             ],
             waits: requests * 12,
             requests: requests * 12,

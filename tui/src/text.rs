@@ -73,6 +73,7 @@ fn line(text: &mut String, what: std::fmt::Arguments) {
 fn about(text: &mut String, snapshot: &Snapshot) {
     let policy = snapshot
         .policy
+        .as_ref()
         .map_or_else(String::new, |policy| format!(", policy {policy}"));
     line(
         text,

@@ -1,8 +1,13 @@
+use std::borrow::Cow;
+
 use hdrhistogram::Histogram;
 use hwptop_abi::Stage;
+use serde::{Deserialize, Serialize};
+
+use super::serial;
 
 /// What a stage of one instance did.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct StageActivity {
     /// Ends that reached a program.
     pub seen: u64,
@@ -17,6 +22,12 @@ pub struct StageActivity {
     /// Sum of the recorded latencies in nanoseconds: exact, where `latency` is not.
     pub total_ns: u64,
     /// Latencies in nanoseconds.
+    #[serde(
+        rename = "latency_ns",
+        default = "serial::histogram::empty",
+        skip_serializing_if = "Histogram::is_empty",
+        with = "serial::histogram"
+    )]
     pub latency: Histogram<u64>,
 }
 
@@ -29,12 +40,35 @@ impl Default for StageActivity {
             items: 0,
             errors: 0,
             total_ns: 0,
-            latency: Histogram::new(2).expect("two significant digits are valid"),
+            latency: serial::histogram::empty(),
         }
     }
 }
 
 impl StageActivity {
+    /// Whether nothing happened.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        let counts = [self.seen, self.lost, self.items, self.errors];
+        counts == [0; 4] && self.recorded == 0 && self.total_ns == 0 && self.latency.is_empty()
+    }
+
+    /// Takes in what came after.
+    pub(crate) fn add(&mut self, later: &Self) {
+        for (mine, theirs) in [
+            (&mut self.seen, later.seen),
+            (&mut self.recorded, later.recorded),
+            (&mut self.lost, later.lost),
+            (&mut self.items, later.items),
+            (&mut self.errors, later.errors),
+            (&mut self.total_ns, later.total_ns),
+        ] {
+            *mine = mine.saturating_add(theirs);
+        }
+        // Both resize by themselves and have the same precision.
+        let _ = self.latency.add(&later.latency);
+    }
+
     /// Items per event: entries per request, commands per submission. `None`
     /// before the first event.
     #[must_use]
@@ -64,7 +98,7 @@ impl StageActivity {
 }
 
 /// What the guest queue in front of one instance did.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct GuestCounts {
     /// Doorbells handled.
     pub doorbells: u64,
@@ -77,23 +111,72 @@ pub struct GuestCounts {
 }
 
 /// What one instance did.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Activity {
     /// In front of it.
+    #[serde(skip_serializing_if = "GuestCounts::is_empty")]
     pub guest: GuestCounts,
     /// `IOMMU_HWPT_INVALIDATE` or the driver call that stands for it.
+    #[serde(skip_serializing_if = "StageActivity::is_empty")]
     pub request: StageActivity,
     /// Hand-overs to its hardware queue.
+    #[serde(skip_serializing_if = "StageActivity::is_empty")]
     pub submission: StageActivity,
     /// The IOMMU driver's part of the requests (kernel probes only).
+    #[serde(skip_serializing_if = "StageActivity::is_empty")]
     pub driver_op: StageActivity,
     /// The requests without their driver op (kernel probes only).
+    #[serde(skip_serializing_if = "StageActivity::is_empty")]
     pub unattributed: StageActivity,
     /// Hand-overs outside any request (kernel probes only).
+    #[serde(skip_serializing_if = "StageActivity::is_empty")]
     pub host_submission: StageActivity,
 }
 
+impl GuestCounts {
+    fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+
+    fn add(&mut self, later: &Self) {
+        for (mine, theirs) in [
+            (&mut self.doorbells, later.doorbells),
+            (&mut self.descriptors, later.descriptors),
+            (&mut self.waits, later.waits),
+            (&mut self.faults, later.faults),
+        ] {
+            *mine = mine.saturating_add(theirs);
+        }
+    }
+}
+
 impl Activity {
+    /// Whether nothing happened.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        let mut stages = Stage::ALL.into_iter();
+        self.guest.is_empty() && stages.all(|stage| self.stage(stage).is_empty())
+    }
+
+    /// Takes in what came after.
+    pub(crate) fn add(&mut self, later: &Self) {
+        self.guest.add(&later.guest);
+        for stage in Stage::ALL {
+            self.stage_mut(stage).add(later.stage(stage));
+        }
+    }
+
+    pub(crate) fn stage_mut(&mut self, stage: Stage) -> &mut StageActivity {
+        match stage {
+            Stage::Request => &mut self.request,
+            Stage::Submission => &mut self.submission,
+            Stage::DriverOp => &mut self.driver_op,
+            Stage::Unattributed => &mut self.unattributed,
+            Stage::HostSubmission => &mut self.host_submission,
+        }
+    }
+
     /// The part that belongs to `stage`.
     #[must_use]
     pub fn stage(&self, stage: Stage) -> &StageActivity {
@@ -120,10 +203,10 @@ impl Activity {
 }
 
 /// What the driver itself counted, to hold against what the probes saw.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DriverCounts {
     /// Guest descriptors by the specification's name, in the order of their type.
-    pub descriptors: Vec<(&'static str, u64)>,
+    pub descriptors: Vec<(Cow<'static, str>, u64)>,
     /// Wait descriptors completed.
     pub waits: u64,
     /// Requests issued.

@@ -1,9 +1,13 @@
 use hwptop_abi::Stage;
+use serde::{Deserialize, Serialize};
+
+use super::serial;
 
 /// What times a stage in the kernel at one place, or why nothing does.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StageAttachment {
     /// The stage.
+    #[serde(with = "serial::stage")]
     pub stage: Stage,
     /// The kernel function or tracepoint as this kernel names it, e.g. `qi_submit_sync`;
     /// the wanted one where nothing is attached.
@@ -16,7 +20,8 @@ pub struct StageAttachment {
 }
 
 /// How a stage is attached to, best first.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum How {
     /// Trampolines at the function's entry and exit (`BPF_TRACE_FENTRY`,
     /// `BPF_TRACE_FEXIT`).

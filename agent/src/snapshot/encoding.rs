@@ -6,13 +6,13 @@ use hdrhistogram::{
 use hwptop_abi::MAX_TRACKABLE_NS;
 use serde::{Deserialize, Serialize};
 
-/// A latency histogram in nanoseconds as HdrHistogram V2 (uncompressed), in
-/// base64: other HdrHistogram tools read it.
+/// A latency histogram in nanoseconds as HdrHistogram V2, in base64: other HdrHistogram
+/// tools read it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct HistogramV2(String);
 
-/// Why a histogram in a run file could not be read.
+/// Why a histogram could not be read.
 #[derive(Debug, thiserror::Error)]
 pub enum HistogramError {
     /// Not base64.

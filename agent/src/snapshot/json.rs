@@ -1,4 +1,4 @@
-use std::{collections::BTreeMap, time::UNIX_EPOCH};
+use std::{borrow::Cow, collections::BTreeMap, time::UNIX_EPOCH};
 
 use hwptop_abi::Stage;
 use serde::Serialize;
@@ -22,7 +22,7 @@ pub struct Document {
     target: String,
     modelled: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
-    policy: Option<&'static str>,
+    policy: Option<Cow<'static, str>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     timing_profile: Option<String>,
     measured_by: &'static str,
@@ -120,7 +120,7 @@ struct StagePart {
 
 #[derive(Debug, Serialize)]
 struct Driver {
-    descriptors: BTreeMap<&'static str, u64>,
+    descriptors: BTreeMap<Cow<'static, str>, u64>,
     waits: u64,
     requests: u64,
     entries: u64,
@@ -147,7 +147,7 @@ impl Snapshot {
             since_start_ns: nanos(self.since_start),
             target: self.target.clone(),
             modelled: self.is_modelled(),
-            policy: self.policy,
+            policy: self.policy.clone(),
             timing_profile: self.timing_profile.clone(),
             measured_by: self.measured_by.name(),
             ebpf_missing,
@@ -201,7 +201,7 @@ impl Snapshot {
             interval: self.part(&instance.interval),
             total: self.part(&instance.total),
             driver: instance.driver.as_ref().map(|driver| Driver {
-                descriptors: driver.descriptors.iter().copied().collect(),
+                descriptors: driver.descriptors.iter().cloned().collect(),
                 waits: driver.waits,
                 requests: driver.requests,
                 entries: driver.entries,

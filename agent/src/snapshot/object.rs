@@ -1,9 +1,11 @@
 use std::time::Duration;
 
-use super::Activity;
+use serde::{Deserialize, Serialize};
+
+use super::{Activity, serial};
 
 /// A process that makes requests.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Process {
     /// Its id, as the kernel's initial pid namespace numbers it.
     pub id: u32,
@@ -13,7 +15,7 @@ pub struct Process {
 }
 
 /// Whose requests they are.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Owner {
     /// The process.
     pub process: Process,
@@ -25,7 +27,7 @@ pub struct Owner {
 }
 
 /// One nested HWPT or vIOMMU at one moment, or all that are not kept apart.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct ObjectSnapshot {
     /// Number of its instance; `None` where its requests failed before they reached any.
     pub instance: Option<u16>,
@@ -34,11 +36,12 @@ pub struct ObjectSnapshot {
     /// What happened in the interval.
     pub interval: Activity,
     /// What happened since the measurement began.
+    #[serde(default, skip_serializing_if = "Activity::is_empty")]
     pub total: Activity,
 }
 
 /// One request that failed.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FailedRequest {
     /// The instance's name; `None` where it failed before it reached any.
     pub instance: Option<String>,
@@ -55,5 +58,6 @@ pub struct FailedRequest {
     /// The errno that ended it.
     pub errno: u32,
     /// How long it took.
+    #[serde(rename = "latency_ns", with = "serial::ns")]
     pub latency: Duration,
 }

@@ -110,7 +110,10 @@ impl Driven {
 
 fn driver_counts(counts: &Counts) -> DriverCounts {
     DriverCounts {
-        descriptors: counts.by_type().collect(),
+        descriptors: counts
+            .by_type()
+            .map(|(name, count)| (name.into(), count))
+            .collect(),
         waits: counts.waits,
         requests: counts.requests,
         entries: counts.handled,

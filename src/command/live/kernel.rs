@@ -82,7 +82,7 @@ impl Live {
         driven: Option<Driven>,
     ) -> Self {
         let guest = driven.as_ref().is_some_and(Driven::is_guest);
-        let policy = guest.then(|| args.replay.policy.unwrap_or_default().name());
+        let policy = guest.then(|| args.replay.policy.unwrap_or_default().name().into());
         let origin = Origin {
             target: target.to_string(),
             measured_by: MeasuredBy::Ebpf,

@@ -44,7 +44,10 @@ pub(super) fn draw(app: &App, canvas: &mut Canvas) -> u16 {
     // What says which measurement this is comes before how far it has come.
     let target = shortened(&snapshot.target, usize::from(right.saturating_sub(left)));
     left = canvas.put(left, 0, &target, Style::new()) + GAP;
-    let policy = snapshot.policy.map(|policy| format!("policy {policy}"));
+    let policy = snapshot
+        .policy
+        .as_ref()
+        .map(|policy| format!("policy {policy}"));
     for segment in policy.into_iter().chain([
         format!("{} in", span(snapshot.since_start)),
         format!("every {}", span(snapshot.interval)),

@@ -1,0 +1,97 @@
+//! How fields of a snapshot are written where serde's own form would hide their unit.
+
+/// A duration in nanoseconds.
+pub(super) mod ns {
+    use std::time::Duration;
+
+    use serde::{Deserialize as _, Deserializer, Serializer};
+
+    use crate::nanos;
+
+    pub(in crate::snapshot) fn serialize<S: Serializer>(
+        duration: &Duration,
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        serializer.serialize_u64(nanos(*duration))
+    }
+
+    pub(in crate::snapshot) fn deserialize<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<Duration, D::Error> {
+        u64::deserialize(deserializer).map(Duration::from_nanos)
+    }
+}
+
+/// A moment in nanoseconds since 1970; one before is 1970.
+pub(super) mod unix_ns {
+    use std::time::{SystemTime, UNIX_EPOCH};
+
+    use serde::{Deserializer, Serializer};
+
+    use super::ns;
+
+    pub(in crate::snapshot) fn serialize<S: Serializer>(
+        moment: &SystemTime,
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        let since_epoch = moment.duration_since(UNIX_EPOCH).unwrap_or_default();
+        ns::serialize(&since_epoch, serializer)
+    }
+
+    pub(in crate::snapshot) fn deserialize<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<SystemTime, D::Error> {
+        ns::deserialize(deserializer).map(|since_epoch| UNIX_EPOCH + since_epoch)
+    }
+}
+
+/// A stage by its name.
+pub(super) mod stage {
+    use hwptop_abi::Stage;
+    use serde::{Deserialize as _, Deserializer, Serializer, de::Error as _};
+
+    // serde's signature.
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it so")]
+    pub(in crate::snapshot) fn serialize<S: Serializer>(
+        stage: &Stage,
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(stage.name())
+    }
+
+    pub(in crate::snapshot) fn deserialize<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<Stage, D::Error> {
+        let name = String::deserialize(deserializer)?;
+        let mut stages = Stage::ALL.into_iter();
+        stages
+            .find(|stage| stage.name() == name)
+            .ok_or_else(|| D::Error::custom(format!("{name:?} is no stage")))
+    }
+}
+
+/// A histogram as [`HistogramV2`](super::HistogramV2).
+pub(super) mod histogram {
+    use hdrhistogram::Histogram;
+    use serde::{Deserialize as _, Deserializer, Serialize as _, Serializer, de::Error as _};
+
+    use crate::snapshot::HistogramV2;
+
+    pub(in crate::snapshot) fn empty() -> Histogram<u64> {
+        Histogram::new(2).expect("two significant digits are valid")
+    }
+
+    pub(in crate::snapshot) fn serialize<S: Serializer>(
+        histogram: &Histogram<u64>,
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        HistogramV2::encode(histogram).serialize(serializer)
+    }
+
+    pub(in crate::snapshot) fn deserialize<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<Histogram<u64>, D::Error> {
+        let payload = HistogramV2::deserialize(deserializer)?;
+        payload.decode().map_err(D::Error::custom)
+    }
+}
