@@ -103,6 +103,21 @@ pub(crate) fn ready(repo: &Repo, profile: &str, install: Install) -> Result<(), 
     lab.map(|_| ()).map_err(|error| format!("{error:#}"))
 }
 
+/// Builds the integration test `test` of `package` as a program that runs in `profile`'s guest.
+///
+/// # Errors
+/// Where there is no such profile, or the test does not build.
+pub(crate) fn test_program(
+    repo: &Repo,
+    profile: &str,
+    package: &str,
+    test: &str,
+    install: Install,
+) -> Result<PathBuf> {
+    let profile = Profile::read(&repo.path(profile::FOLDER), profile)?;
+    userland::test(repo, profile.architecture, install, package, test)
+}
+
 fn list(folder: &Path) -> Result<()> {
     for name in profile::names(folder)? {
         let profile = Profile::read(folder, &name)?;

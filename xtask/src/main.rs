@@ -1,7 +1,7 @@
 //! hwptop's own commands: everything a contributor or CI runs that plain cargo cannot do.
 //!
 //! ```text
-//! cargo xtask ──▶ test ──▶ setup ─▶ fmt, tidy, clippy ─▶ cargo test ─▶ tests with needs ─▶ fuzz ─▶ ebpf --check
+//! cargo xtask ──▶ test ──▶ setup ─▶ fmt, tidy, clippy ─▶ cargo test ─▶ tests with needs ─▶ guests ─▶ fuzz ─▶ ebpf --check
 //!             ├─▶ ebpf ──▶ toolchain ─▶ build ─▶ strip ─▶ object + sidecar (or compare, with --check)
 //!             ├─▶ fuzz ──▶ cargo-fuzz ─▶ build with the address sanitizer ─▶ run (or --repeat one input)
 //!             ├─▶ lab ───▶ QEMU, kernel, userland (made once) ─▶ boot ─▶ CMD's output, files and exit code
@@ -44,8 +44,9 @@ enum Task {
     /// Installs what is missing, builds, and runs every test
     ///
     /// Formatting, tidy, clippy, the workspace's tests and doc tests, the tests that need what is not everywhere (root
-    /// and eBPF, hardware counters, the kernel's uAPI header; one at a time, and only where it is at hand), every fuzz
-    /// target for a minute, then `ebpf --check`. The last line is `N passed, N failed, N skipped`.
+    /// and eBPF, hardware counters, the kernel's uAPI header, the lab; one at a time, and only where it is at hand), the
+    /// driver's tests on the real kernels of the lab's guests, every fuzz target for a minute, then `ebpf --check`. The
+    /// last line is `N passed, N failed, N skipped`; a test that ran in three guests counts three times.
     Test {
         /// Never install anything: print the command that would and fail
         #[arg(long)]

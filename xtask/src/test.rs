@@ -1,11 +1,13 @@
 //! `cargo xtask test`: everything that must hold, with one line at the end that says how much was checked.
 
 mod fuzzing;
+mod guests;
 mod libtest;
+mod needs;
 mod privilege;
 
 use anyhow::{Context as _, Result};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::env;
 use std::fmt::Display;
 use std::io::{self, Read as _, Write as _};
@@ -20,31 +22,7 @@ use crate::setup::{self, Install, Need};
 use crate::tidy;
 use crate::uapi;
 use libtest::{Counts, Results};
-
-/// Whether something is at hand, or the end of a sentence that says why not.
-type Check = fn(&Repo, Install) -> Result<(), String>;
-
-/// What a test may need, as its `#[ignore = "needs root: loads eBPF"]` begins.
-const NEEDS: [(&str, Check); 6] = [
-    ("needs root", |_, _| privilege::check()),
-    ("needs hardware counters", |_, _| {
-        privilege::hardware_counters()
-    }),
-    ("needs the uAPI header", |repo, install| {
-        uapi::include(repo, install)
-            .map(|_| ())
-            .map_err(|error| format!("{error:#}"))
-    }),
-    ("needs the lab x86-intel", |repo, install| {
-        lab::ready(repo, "x86-intel", install)
-    }),
-    ("needs the lab x86-amd", |repo, install| {
-        lab::ready(repo, "x86-amd", install)
-    }),
-    ("needs the lab arm64-smmuv3", |repo, install| {
-        lab::ready(repo, "arm64-smmuv3", install)
-    }),
-];
+use needs::Needs;
 
 /// Runs everything; answers success where nothing failed and at least one test ran.
 pub(crate) fn run(repo: &Repo, install: Install) -> ExitCode {
@@ -72,13 +50,13 @@ pub(crate) fn run(repo: &Repo, install: Install) -> ExitCode {
 }
 
 /// A part of the run, shown with its duration.
-struct Step {
-    name: &'static str,
+struct Step<'a> {
+    name: &'a str,
     start: Instant,
 }
 
-impl Step {
-    fn begin(name: &'static str) -> Self {
+impl<'a> Step<'a> {
+    fn begin(name: &'a str) -> Self {
         println!("== {name}");
         Self {
             name,
@@ -96,7 +74,7 @@ impl Step {
 }
 
 /// Runs one step; a failure is printed and counted.
-fn step(counts: &mut Counts, name: &'static str, work: impl FnOnce() -> Result<()>) -> bool {
+fn step(counts: &mut Counts, name: &str, work: impl FnOnce() -> Result<()>) -> bool {
     let step = Step::begin(name);
     let result = work();
     if let Err(error) = &result {
@@ -153,26 +131,22 @@ fn clippy(repo: &Repo) -> Result<()> {
     )
 }
 
-/// The workspace's tests, then those among them that need what is not everywhere, one at a time since they attach to
-/// the same probes.
+/// The workspace's tests, then those among them that need what is not everywhere: one at a time, since they attach to
+/// the same probes or take the same device.
 fn tests(repo: &Repo, install: Install, counts: &mut Counts) {
     let mut all = process::cargo();
     all.args(["test", "--workspace", "--no-fail-fast"])
         .current_dir(repo.root());
     let first = pass(counts, "tests", &mut all);
 
+    let (in_guests, here): (Vec<_>, Vec<_>) = first
+        .ignored
+        .iter()
+        .partition(|test| guests::take(&test.reason));
+    let mut needs = Needs::new(repo, install);
     let mut names = BTreeSet::new();
-    // Each is looked for once: a kernel may have to be built for it.
-    let mut found = BTreeMap::new();
-    for test in &first.ignored {
-        let need = NEEDS.iter().find(|(need, _)| test.reason.starts_with(need));
-        let answer = need.map(|&(need, check)| {
-            found
-                .entry(need)
-                .or_insert_with(|| check(repo, install))
-                .as_ref()
-        });
-        match answer {
+    for test in here {
+        match needs.check(&test.reason) {
             Some(Ok(())) => _ = names.insert(test.name.as_str()),
             Some(Err(why)) => println!(
                 "skipped {}, because it {} and {why}",
@@ -182,9 +156,14 @@ fn tests(repo: &Repo, install: Install, counts: &mut Counts) {
         }
     }
     println!();
-    if names.is_empty() {
-        return;
+    if !names.is_empty() {
+        run_here(repo, &names, counts);
     }
+    guests::run(repo, install, &in_guests, &mut needs, counts);
+}
+
+/// The ignored tests of `names`, on this machine.
+fn run_here(repo: &Repo, names: &BTreeSet<&str>, counts: &mut Counts) {
     counts.skipped = counts.skipped.saturating_sub(names.len());
     let mut needy = process::cargo();
     needy
@@ -201,8 +180,8 @@ fn tests(repo: &Repo, install: Install, counts: &mut Counts) {
     pass(counts, "tests that need what is not everywhere", &mut needy);
 }
 
-/// One run of cargo test, its output shown as it comes and counted.
-fn pass(counts: &mut Counts, name: &'static str, command: &mut Command) -> Results {
+/// One run of tests, its output shown as it comes and counted.
+fn pass(counts: &mut Counts, name: &str, command: &mut Command) -> Results {
     let step = Step::begin(name);
     let results = watch(command).unwrap_or_else(|error| {
         println!("{error:#}");
@@ -242,7 +221,7 @@ fn watch(command: &mut Command) -> Result<Results> {
     let mut results = reader.finish();
     if !status.success() && results.counts.failed == 0 {
         println!(
-            "FAILED: `{line}` ended with {status} and no failed test: it did not build, see above"
+            "FAILED: `{line}` ended with {status} and no failed test: it did not build or end well, see above"
         );
         results.counts.failed = 1;
     }

@@ -9,6 +9,10 @@ use super::qemu::Threads;
 
 /// What a user says about one run.
 #[derive(Args)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a switch of the command line, and any may be with any other"
+)]
 pub(crate) struct Options {
     /// The machine: x86-intel, x86-amd, arm64-smmuv3, or another file in xtask/lab
     #[arg(required_unless_present = "list")]
