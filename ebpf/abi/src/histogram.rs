@@ -95,9 +95,9 @@ const DE_BRUIJN: u32 = 0x077c_b531;
 /// log2 of a power of two, by the first five bits of its product.
 static LOG2: [u8; 32] = {
     let mut table = [0; 32];
-    let mut log = 0;
+    let mut log = 0_u8;
     while log < 32 {
-        table[(DE_BRUIJN << log >> 27) as usize] = log as u8;
+        table[(DE_BRUIJN << log >> 27) as usize] = log;
         log += 1;
     }
     table
