@@ -8,12 +8,14 @@ use crate::target::Target;
 
 mod bench;
 mod record;
+mod replay;
 
 pub(crate) use bench::{
     AgentCostArgs, AttachCostArgs, BatchingArgs, BenchCommand, FrontEndArgs, IntegrityArgs,
     PoliciesArgs, ProbeCostArgs,
 };
 pub(crate) use record::RecordArgs;
+pub(crate) use replay::ReplayFileArgs;
 
 const AFTER_HELP: &str = "\
 Targets:
@@ -51,6 +53,8 @@ Examples:
   hwptop doctor                          what can be observed here, what cannot
   hwptop bench batching -o run.json      what is batching worth?
   hwptop report run.json -o report/      draw it
+  hwptop record -- CMD                   keep what happened while CMD ran
+  hwptop replay hwptop-recording.jsonl   look at it again
   hwptop record --commands -- CMD        what IOMMUs are told while CMD runs";
 
 /// Shows and measures what nested IOMMU translation costs: the latency of every
@@ -87,13 +91,24 @@ pub(crate) enum Command {
     Bench(BenchCommand),
     /// Draw a report from run files: Markdown, SVG and PNG
     Report(ReportArgs),
-    /// Record the raw commands that this kernel gives to its IOMMUs, as a capture that
-    /// can be replayed (needs the right to load eBPF: root)
+    /// Record what `top` would show, or with --commands the raw commands that this kernel
+    /// gives to its IOMMUs
     Record(RecordArgs),
+    /// Show a recording as `top` would have shown it live
+    Replay(ReplayFileArgs),
 }
 
 #[derive(Args, Debug)]
 pub(crate) struct TopArgs {
+    #[command(flatten)]
+    pub(crate) measure: MeasureArgs,
+    #[command(flatten)]
+    pub(crate) show: ShowArgs,
+}
+
+/// What is measured, and how.
+#[derive(Args, Debug)]
+pub(crate) struct MeasureArgs {
     /// What to observe: model[:vtd|smmuv3|amdvi][,instances=N], pid:N, kernel,
     /// selftest[:vtd|smmuv3|amdvi] or vfio:/dev/vfio/devices/vfioN [default: kernel where
     /// this machine has an IOMMU and this user may look into the kernel, else model]
@@ -102,6 +117,19 @@ pub(crate) struct TopArgs {
     /// Time between two snapshots, e.g. 500ms, 1s; 10ms to 1h
     #[arg(long, value_name = "TIME", default_value = "1s", value_parser = interval)]
     pub(crate) interval: Duration,
+    /// Keep every event at least this long as a slow event, e.g. 1ms
+    #[arg(long, value_name = "TIME", default_value = "1ms", value_parser = duration)]
+    pub(crate) slow: Duration,
+    /// The best way to put programs on the kernel's functions that may be used
+    #[arg(long, value_enum, value_name = "METHOD", default_value_t, hide = true)]
+    pub(crate) kernel_probes_at_best: KernelMethod,
+    #[command(flatten)]
+    pub(crate) replay: ReplayArgs,
+}
+
+/// How snapshots are shown.
+#[derive(Args, Debug)]
+pub(crate) struct ShowArgs {
     /// Print one snapshot, of one interval or with --passes of the whole replay, and end
     #[arg(long, conflicts_with = "count")]
     pub(crate) once: bool,
@@ -111,14 +139,6 @@ pub(crate) struct TopArgs {
     /// How to print snapshots; all but text imply no dashboard
     #[arg(long, value_enum, value_name = "F", default_value_t)]
     pub(crate) format: TopFormat,
-    /// Keep every event at least this long as a slow event, e.g. 1ms
-    #[arg(long, value_name = "TIME", default_value = "1ms", value_parser = duration)]
-    pub(crate) slow: Duration,
-    /// The best way to put programs on the kernel's functions that may be used
-    #[arg(long, value_enum, value_name = "METHOD", default_value_t, hide = true)]
-    pub(crate) kernel_probes_at_best: KernelMethod,
-    #[command(flatten)]
-    pub(crate) replay: ReplayArgs,
 }
 
 /// Ways to watch the kernel, the best first.
@@ -289,9 +309,9 @@ mod tests {
     #[test]
     fn top_is_the_default_and_takes_its_options_either_way() {
         let bare = Cli::try_parse_from(["hwptop", "--once"]).unwrap();
-        assert!(bare.command.is_none() && bare.top.once);
+        assert!(bare.command.is_none() && bare.top.show.once);
         let named = Cli::try_parse_from(["hwptop", "top", "--once"]).unwrap();
-        assert!(matches!(named.command, Some(Command::Top(top)) if top.once));
+        assert!(matches!(named.command, Some(Command::Top(top)) if top.show.once));
     }
 
     #[test]

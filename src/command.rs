@@ -3,8 +3,10 @@
 mod bench;
 mod captures;
 mod doctor;
+mod feed;
 mod live;
 mod record;
+mod replay;
 mod report;
 mod signals;
 mod top;
@@ -14,5 +16,6 @@ pub(crate) use bench::{
 };
 pub(crate) use doctor::doctor;
 pub(crate) use record::record;
+pub(crate) use replay::replay;
 pub(crate) use report::report;
 pub(crate) use top::top;

@@ -28,6 +28,7 @@ fn main() -> ExitCode {
         Some(Command::Bench(BenchCommand::AgentCost(args))) => command::agent_cost(&args),
         Some(Command::Bench(BenchCommand::AttachCost(args))) => command::attach_cost(&args),
         Some(Command::Report(args)) => command::report(&args),
+        Some(Command::Replay(args)) => command::replay(&args),
         Some(Command::Record(args)) => return ended(command::record(&args)),
     };
     ended(result.map(|()| ExitCode::SUCCESS))

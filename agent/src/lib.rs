@@ -3,7 +3,8 @@
 //! ```text
 //! eBPF maps ──┐
 //!             ├─▶ Totals ─▶ Aggregator ─▶ Snapshot ─▶ tui, text, json, csv
-//! Recorder ───┘
+//! Recorder ───┘                          │
+//!                                        ├─▶ Recording ─▶ files ─▶ Replay ─▶ Snapshot
 //! ```
 //!
 //! Both sources count into the same buckets ([`hwptop_abi::Bucket`]), so that
@@ -18,6 +19,7 @@ pub mod kernel;
 mod message;
 mod process;
 mod readiness;
+mod recording;
 pub mod snapshot;
 mod static_probe;
 mod time;
@@ -32,6 +34,7 @@ pub use kernel::{EmptyKernelError, EmptyKernelProbes, Kernel, KernelError, Kerne
 pub use message::full_message;
 pub use process::{ProcessError, TargetProcess};
 pub use readiness::{Missing, can_load_ebpf};
+pub use recording::{RECORDING_SCHEMA, Recording, RecordingError, Replay};
 pub use static_probe::{PROVIDER, StaticProbe, StaticProbeError};
 pub use time::nanos;
 pub use totals::{

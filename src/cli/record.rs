@@ -2,10 +2,16 @@ use std::{ffi::OsString, path::PathBuf, time::Duration};
 
 use clap::Args;
 
-use super::duration;
+use super::{MeasureArgs, duration};
 
 const AFTER_HELP: &str = "\
-The commands are those that the kernel's driver gives to the hardware queue, in
+A recording is NAME.jsonl, a line of JSON per interval, and NAME.hlog beside it, an
+HdrHistogram interval log with the latencies of every instance, object and stage.
+Both are only appended to: what is there can be read at any time, and after a full
+disk or SIGKILL up to the last whole interval:
+  hwptop replay NAME.jsonl
+
+With --commands, the commands are those that the kernel's driver gives to the hardware queue, in
 qi_submit_sync (VT-d), __arm_smmu_cmdq_issue_cmdlist (SMMUv3) or
 __iommu_queue_command_sync (AMD-Vi), in the order of the calls; commands of
 several CPUs at the same time can be in another order in the queue. The sync that
@@ -25,28 +31,44 @@ it as SIGTERM. Without, the recording lasts until Ctrl-C or --time.";
 #[derive(Args, Debug)]
 #[command(after_help = AFTER_HELP)]
 pub(crate) struct RecordArgs {
-    /// Record the raw commands that the kernel gives to its IOMMUs; the only thing that
-    /// can be recorded so far
-    #[arg(long)]
+    /// Record the raw commands that the kernel gives to its IOMMUs, as a capture that can
+    /// be replayed (needs the right to load eBPF: root)
+    #[arg(long, conflicts_with_all = ["target", "interval", "slow", "capture", "policy", "passes", "speed"])]
     pub(crate) commands: bool,
-    /// Write here, compressed where the name ends in .gz; what was there is replaced
-    #[arg(
-        short,
-        long,
-        value_name = "FILE",
-        default_value = "hwptop-commands.csv.gz"
-    )]
-    pub(crate) output: PathBuf,
+    /// Write here. A recording is NAME.jsonl, and must not be there yet [default:
+    /// hwptop-recording.jsonl]; commands are compressed where the name ends in .gz, and
+    /// replace what was there [default: hwptop-commands.csv.gz]
+    #[arg(short, long, value_name = "FILE")]
+    output: Option<PathBuf>,
     /// End after this long, e.g. 10s
     #[arg(long, value_name = "TIME", value_parser = length, conflicts_with = "program")]
     pub(crate) time: Option<Duration>,
-    /// Room for commands between kernel and file, 4K to 1G, rounded up to a power of two;
+    /// With --commands, room for commands between kernel and file, 4K to 1G, rounded up to a power of two;
     /// what finds it full is lost and counted
     #[arg(long, value_name = "SIZE", default_value = "16M", value_parser = ring_bytes)]
+    #[arg(requires = "commands")]
     pub(crate) ring: u32,
     /// Record while this runs
     #[arg(last = true, value_name = "CMD")]
     pub(crate) program: Vec<OsString>,
+    #[command(flatten)]
+    pub(crate) measure: MeasureArgs,
+}
+
+impl RecordArgs {
+    /// Where the lines of a recording go.
+    pub(crate) fn recording(&self) -> PathBuf {
+        self.output("hwptop-recording.jsonl")
+    }
+
+    /// Where commands go.
+    pub(crate) fn captures(&self) -> PathBuf {
+        self.output("hwptop-commands.csv.gz")
+    }
+
+    fn output(&self, default: &str) -> PathBuf {
+        self.output.clone().unwrap_or_else(|| default.into())
+    }
 }
 
 fn length(text: &str) -> Result<Duration, String> {

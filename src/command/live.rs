@@ -11,8 +11,11 @@ use hwptop_agent::{
 };
 use hwptop_bench::fleet::{Fleet, FleetConfig, Pace};
 
-use super::captures::captures;
-use crate::{cli::TopArgs, failure::Failure, target::Target};
+use super::{
+    captures::captures,
+    feed::{Feed, FeedError},
+};
+use crate::{cli::MeasureArgs, failure::Failure, target::Target};
 use driven::Driven;
 
 mod driven;
@@ -27,12 +30,10 @@ pub(super) struct Live {
     is_over: bool,
 }
 
-type SnapshotError = Box<dyn std::error::Error + Send + Sync>;
-
 impl Live {
     /// Finds or starts the target and puts the measurement on it first, so that
     /// nothing it does goes unseen.
-    pub(super) fn start(args: &TopArgs, target: &Target) -> Result<Self, Failure> {
+    pub(super) fn start(args: &MeasureArgs, target: &Target) -> Result<Self, Failure> {
         match target {
             &Target::Model { vendor, instances } => Self::model(args, target, (vendor, instances)),
             &Target::Pid(pid) => Self::process(args, target, pid),
@@ -42,7 +43,7 @@ impl Live {
         }
     }
 
-    fn process(args: &TopArgs, target: &Target, pid: u32) -> Result<Self, Failure> {
+    fn process(args: &MeasureArgs, target: &Target, pid: u32) -> Result<Self, Failure> {
         if let Some(option) = args.replay.first_given() {
             return Err(Failure::input(anyhow::anyhow!(
                 "{option} is for the model; {target} does what it does"
@@ -79,7 +80,7 @@ impl Live {
     }
 
     fn model(
-        args: &TopArgs,
+        args: &MeasureArgs,
         target: &Target,
         (vendor, count): (Option<Vendor>, NonZeroU16),
     ) -> Result<Self, Failure> {
@@ -155,15 +156,11 @@ impl Live {
                 .map(|_| Instant::now())
         })
     }
+}
 
-    /// Whether nothing more will happen in the target.
-    pub(super) fn has_ended(&self) -> bool {
-        self.ended_at().is_some()
-    }
-
-    /// The snapshot of the interval that ends now. The one after the target's end
-    /// is the last, and covers the time until that.
-    pub(super) fn next_snapshot(&mut self) -> Result<Option<Snapshot>, SnapshotError> {
+impl Feed for Live {
+    /// The one after the target's end is the last, and covers the time until that.
+    fn next_snapshot(&mut self) -> Result<Option<Snapshot>, FeedError> {
         if self.is_over {
             return Ok(None);
         }
@@ -179,8 +176,11 @@ impl Live {
         Ok(Some(snapshot))
     }
 
-    /// Ends what this command started.
-    pub(super) fn stop(&mut self) {
+    fn has_ended(&self) -> bool {
+        self.ended_at().is_some()
+    }
+
+    fn stop(&mut self) {
         if let Some(driven) = &mut self.driven {
             driven.stop();
         }

@@ -6,19 +6,19 @@ use std::{
     time::{Duration, Instant},
 };
 
-use anyhow::anyhow;
 use hwptop_agent::CommandStream;
 
 use super::signals::stop_flag;
 use crate::{cli::RecordArgs, failure::Failure, output::remark};
 
 mod files;
+mod latencies;
 mod progress;
 mod summary;
 mod workload;
 
 use files::Files;
-use progress::Progress;
+use progress::Line;
 use workload::Workload;
 
 /// How often the kernel's ring buffer is emptied.
@@ -29,15 +29,12 @@ const FLUSH: Duration = Duration::from_secs(1);
 
 pub(crate) fn record(args: &RecordArgs) -> Result<ExitCode, Failure> {
     if !args.commands {
-        return Err(Failure::input(anyhow!(
-            "hwptop record records raw commands only so far: say so with --commands; latencies \
-             come with a later version"
-        )));
+        return latencies::record(args);
     }
     let stop = stop_flag()?;
     let mut stream = CommandStream::attach(args.ring).map_err(Failure::cannot)?;
     let mut files =
-        Files::create(&args.output, stream.vendor(), stream.names()).map_err(Failure::input)?;
+        Files::create(&args.captures(), stream.vendor(), stream.names()).map_err(Failure::input)?;
     let mut end = End::new(args, &stop).map_err(Failure::input)?;
     let recorded = run(&mut stream, &mut files, &mut end);
     if let Err(error) = recorded {
@@ -59,7 +56,7 @@ pub(crate) fn record(args: &RecordArgs) -> Result<ExitCode, Failure> {
 
 /// Records until the end.
 fn run(stream: &mut CommandStream, files: &mut Files, end: &mut End) -> anyhow::Result<()> {
-    let progress = Progress::new(end.workload.is_none() && io::stderr().is_terminal());
+    let line = Line::new(end.workload.is_none() && io::stderr().is_terminal());
     let mut flushed = Instant::now();
     while !end.is_reached() {
         let submissions = stream.read()?;
@@ -68,14 +65,24 @@ fn run(stream: &mut CommandStream, files: &mut Files, end: &mut End) -> anyhow::
             flushed = Instant::now();
             files.flush()?;
             stream.count()?;
-            progress.show(stream);
+            line.show(&progress(stream, end.started.elapsed()));
         }
         thread::sleep(LOOK);
     }
-    progress.clear();
+    line.clear();
     let submissions = stream.finish()?;
     files.write(stream, &submissions)?;
     files.finish()
+}
+
+fn progress(stream: &CommandStream, since: Duration) -> String {
+    let (mut recorded, mut lost) = (0, 0);
+    for (_, counts) in stream.instances() {
+        recorded += counts.recorded_commands;
+        lost += counts.lost_commands;
+    }
+    let seconds = since.as_secs();
+    format!("{recorded} commands recorded, {lost} lost, {seconds} s; Ctrl-C ends it")
 }
 
 /// What a recording lasts for.

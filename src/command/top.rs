@@ -8,11 +8,11 @@ use std::{
 use hwptop_agent::kernel::{
     can_watch_kernel, facts::Facts, host::Host, instances::has_iommu, plan::plan,
 };
-use hwptop_tui::Theme;
+use hwptop_tui::{Advance, Theme};
 
-use super::{live::Live, signals::stop_flag};
+use super::{feed::Feed, live::Live, signals::stop_flag};
 use crate::{
-    cli::{TopArgs, TopFormat},
+    cli::{MeasureArgs, ShowArgs, TopArgs, TopFormat},
     failure::Failure,
     output::{SnapshotPrinter, remark},
     target::Target,
@@ -23,15 +23,13 @@ use crate::{
 const LOOK: Duration = Duration::from_millis(100);
 
 pub(crate) fn top(args: &TopArgs) -> Result<(), Failure> {
-    let target = args.target.clone().unwrap_or_else(|| default_target(args));
-    let mut live = Live::start(args, &target)?;
+    let mut live = start(&args.measure)?;
     // Until here a signal ends the process at once: there is nothing to clean up.
     let stop = stop_flag()?;
-    let terminal = io::stdout().is_terminal() && io::stdin().is_terminal();
-    if terminal && args.format == TopFormat::Text && !args.once && args.count.is_none() {
-        return dashboard(&mut live, args, &stop);
+    if is_interactive(&args.show) {
+        return dashboard(&mut live, Advance::Every(args.measure.interval), &stop);
     }
-    let count = match (args.count, args.once || !terminal) {
+    let count = match (args.show.count, args.show.once || !is_terminal()) {
         (Some(count), _) => Some(count),
         (None, true) => Some(1),
         (None, false) => None,
@@ -39,9 +37,24 @@ pub(crate) fn top(args: &TopArgs) -> Result<(), Failure> {
     headless(&mut live, args, count, &stop)
 }
 
+/// Starts what the arguments name, or what this machine offers.
+pub(super) fn start(args: &MeasureArgs) -> Result<Live, Failure> {
+    let target = args.target.clone().unwrap_or_else(|| default_target(args));
+    Live::start(args, &target)
+}
+
+/// Whether a person looks on, and wants the dashboard.
+pub(super) fn is_interactive(show: &ShowArgs) -> bool {
+    is_terminal() && show.format == TopFormat::Text && !show.once && show.count.is_none()
+}
+
+fn is_terminal() -> bool {
+    io::stdout().is_terminal() && io::stdin().is_terminal()
+}
+
 /// The kernel where there is an IOMMU that can be watched, unless the arguments say what to
 /// replay.
-fn default_target(args: &TopArgs) -> Target {
+fn default_target(args: &MeasureArgs) -> Target {
     let host = Host::running();
     let watchable = || can_watch_kernel(&plan(&Facts::read(&host))).is_ok();
     if args.replay.first_given().is_none() && has_iommu(&host) && watchable() {
@@ -51,11 +64,15 @@ fn default_target(args: &TopArgs) -> Target {
     }
 }
 
-fn dashboard(live: &mut Live, args: &TopArgs, stop: &AtomicBool) -> Result<(), Failure> {
+pub(super) fn dashboard(
+    feed: &mut dyn Feed,
+    advance: Advance,
+    stop: &AtomicBool,
+) -> Result<(), Failure> {
     let theme = Theme::for_no_color(std::env::var_os("NO_COLOR").as_deref());
-    let mut source = || live.next_snapshot();
-    hwptop_tui::run(&mut source, args.interval, theme, stop).map_err(Failure::cannot)?;
-    live.stop();
+    let mut source = || feed.next_snapshot();
+    hwptop_tui::run(&mut source, advance, theme, stop).map_err(Failure::cannot)?;
+    feed.stop();
     Ok(())
 }
 
@@ -68,15 +85,15 @@ fn headless(
     if let Some(line) = live.remark() {
         remark(&line);
     }
-    let mut printer = SnapshotPrinter::new(io::stdout().lock(), args.format);
+    let mut printer = SnapshotPrinter::new(io::stdout().lock(), args.show.format);
     // One snapshot of a replay that ends covers all of it.
-    let whole_replay = count == Some(1) && args.replay.passes.is_some() && live.is_replay();
+    let whole_replay = count == Some(1) && args.measure.replay.passes.is_some() && live.is_replay();
     let mut taken = 0;
     while count.is_none_or(|count| taken < count) {
         let interval = if whole_replay {
             Duration::MAX
         } else {
-            args.interval
+            args.measure.interval
         };
         wait(interval, || {
             stop.load(Ordering::Relaxed) || live.has_ended()
@@ -107,7 +124,7 @@ fn headless(
 }
 
 /// Waits for `time`, or less where `ended`.
-fn wait(time: Duration, ended: impl Fn() -> bool) {
+pub(super) fn wait(time: Duration, ended: impl Fn() -> bool) {
     let start = Instant::now();
     while !ended() {
         let left = time.saturating_sub(start.elapsed());

@@ -11,6 +11,7 @@ mod in_kernel;
 mod kernel_bench;
 mod lab;
 mod record;
+mod recording;
 mod run;
 mod static_probes;
 mod target_process;

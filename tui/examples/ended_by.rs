@@ -4,7 +4,7 @@
 use std::{process::ExitCode, sync::atomic::AtomicBool, time::Duration};
 
 use hwptop_agent::snapshot::Snapshot;
-use hwptop_tui::{SourceError, Theme, run};
+use hwptop_tui::{Advance, SourceError, Theme, run};
 
 fn main() -> ExitCode {
     let how = std::env::args().nth(1).unwrap_or_default();
@@ -20,7 +20,12 @@ fn main() -> ExitCode {
         }
     };
     let stop = AtomicBool::new(false);
-    match run(&mut source, Duration::from_millis(50), Theme::Colour, &stop) {
+    match run(
+        &mut source,
+        Advance::Every(Duration::from_millis(50)),
+        Theme::Colour,
+        &stop,
+    ) {
         Ok(_) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("{error}");

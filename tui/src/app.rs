@@ -18,6 +18,8 @@ use crate::{
 pub enum Flow {
     /// Go on.
     Continue,
+    /// The user wants the next snapshot, where it does not come by time.
+    Next,
     /// The user wants to leave.
     Quit,
 }
@@ -76,6 +78,7 @@ impl App {
             // Esc closes what is open before it leaves the program.
             Some(Action::Quit) if self.help && key.code == KeyCode::Esc => self.help = false,
             Some(Action::Quit) => return Flow::Quit,
+            Some(Action::Next) => return Flow::Next,
             Some(Action::Help) => self.help = !self.help,
             Some(Action::Pause) => {
                 self.paused = match self.paused {

@@ -10,6 +10,8 @@ pub(crate) enum Action {
     Quit,
     /// Freeze the picture, or let it go on.
     Pause,
+    /// Take the next interval of a recording.
+    Next,
     /// Show or hide the help.
     Help,
     /// Show earlier instances.
@@ -51,6 +53,12 @@ pub(crate) const TABLE: &[Binding] = &[
             (KeyCode::Char(' '), NONE, Action::Pause),
             (KeyCode::Char('p'), NONE, Action::Pause),
         ],
+    },
+    Binding {
+        label: "n",
+        does: "next interval, of a replay by step",
+        hint: None,
+        keys: &[(KeyCode::Char('n'), NONE, Action::Next)],
     },
     Binding {
         label: "↑ ↓  k j",

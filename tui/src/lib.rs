@@ -33,5 +33,5 @@ mod fixture;
 
 pub use app::{App, Flow};
 pub use error::{SourceError, TuiError};
-pub use run::{Outcome, SnapshotSource, run};
+pub use run::{Advance, Outcome, SnapshotSource, run};
 pub use theme::Theme;

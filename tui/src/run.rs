@@ -33,6 +33,15 @@ impl<F: FnMut() -> Result<Option<Snapshot>, SourceError>> SnapshotSource for F {
     }
 }
 
+/// When the next snapshot is taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Advance {
+    /// When this time has passed since the one before.
+    Every(Duration),
+    /// The first at once, the next when the user asks for it.
+    OnKey,
+}
+
 /// Why the dashboard ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Outcome {
@@ -43,15 +52,15 @@ pub enum Outcome {
 }
 
 /// Shows the dashboard on the terminal until the user leaves or `stop` is set
-/// (from a signal handler, say; it is looked at ten times a second). Every
-/// `interval` a snapshot is taken from `source`; when it has ended, the last
-/// picture stays.
+/// (from a signal handler, say; it is looked at ten times a second). A snapshot is
+/// taken from `source` as `advance` says; when it has ended, the last picture
+/// stays.
 ///
 /// # Errors
 /// [`TuiError`]; the terminal has been restored then, as it has on success.
 pub fn run(
     source: &mut impl SnapshotSource,
-    interval: Duration,
+    advance: Advance,
     theme: Theme,
     stop: &AtomicBool,
 ) -> Result<Outcome, TuiError> {
@@ -63,14 +72,24 @@ pub fn run(
         source,
         &mut input,
         &mut session.terminal,
-        &Pace { interval, stop },
+        &Pace { advance, stop },
     )
 }
 
 /// When to take snapshots and when to end.
 struct Pace<'a> {
-    interval: Duration,
+    advance: Advance,
     stop: &'a AtomicBool,
+}
+
+impl Pace<'_> {
+    /// When the next snapshot is due by time, if it is.
+    fn due(&self) -> Option<Instant> {
+        match self.advance {
+            Advance::Every(interval) => Some(Instant::now() + interval),
+            Advance::OnKey => None,
+        }
+    }
 }
 
 fn drive<B>(
@@ -84,13 +103,13 @@ where
     B: Backend,
     B::Error: Send + Sync + 'static,
 {
-    let mut due = Instant::now() + pace.interval;
+    let mut due = pace.due().or_else(|| Some(Instant::now()));
     let mut stale = true;
     loop {
         if pace.stop.load(Ordering::Relaxed) {
             return Ok(Outcome::Stopped);
         }
-        if !app.ended && Instant::now() >= due {
+        if !app.ended && due.is_some_and(|due| Instant::now() >= due) {
             match source.next().map_err(TuiError::Source)? {
                 Some(snapshot) => app.update(snapshot),
                 None => app.end(),
@@ -98,7 +117,7 @@ where
             stale = true;
             // From now on, not from when it was due: a stall must not be made
             // up for with a burst of empty intervals.
-            due = Instant::now() + pace.interval;
+            due = pace.due();
         }
         if stale {
             terminal
@@ -106,18 +125,19 @@ where
                 .map_err(|error| TuiError::terminal("be drawn on")(io::Error::other(error)))?;
             stale = false;
         }
-        let wait = if app.ended {
-            LOOK
-        } else {
-            LOOK.min(due - Instant::now())
+        let wait = match due {
+            Some(due) if !app.ended => LOOK.min(due - Instant::now()),
+            _ => LOOK,
         };
         match input
             .next(wait)
             .map_err(TuiError::terminal("be read from"))?
         {
             Some(Event::Key(key)) => {
-                if app.on_key(key) == Flow::Quit {
-                    return Ok(Outcome::Quit);
+                match app.on_key(key) {
+                    Flow::Quit => return Ok(Outcome::Quit),
+                    Flow::Next if pace.advance == Advance::OnKey => due = Some(Instant::now()),
+                    Flow::Next | Flow::Continue => {}
                 }
                 stale = true;
             }

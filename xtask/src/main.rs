@@ -13,6 +13,7 @@ mod ebpf;
 mod fuzz;
 mod lab;
 mod process;
+mod python;
 mod repo;
 mod setup;
 mod test;

@@ -67,6 +67,11 @@ pub(crate) const PACKAGES: &[Package] = &[
         "bpftrace",
         "tests that other tools see the static probes as hwptop does",
     ),
+    package(
+        "python3-venv",
+        Need::Tests,
+        "tests that another HdrHistogram reads hwptop's recordings alike",
+    ),
     program(
         "tmux",
         Need::Tests,

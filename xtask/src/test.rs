@@ -17,6 +17,7 @@ use std::time::Instant;
 use crate::ebpf;
 use crate::lab;
 use crate::process;
+use crate::python;
 use crate::repo::Repo;
 use crate::setup::{self, Install, Need};
 use crate::tidy;
@@ -173,6 +174,9 @@ fn run_here(repo: &Repo, names: &BTreeSet<&str>, counts: &mut Counts) {
         .current_dir(repo.root());
     if let Ok(folder) = uapi::include(repo, Install::Refused) {
         needy.env(uapi::VARIABLE, folder);
+    }
+    if let Ok(program) = python::interpreter(repo, Install::Refused) {
+        needy.env(python::VARIABLE, program);
     }
     if let Ok(program) = env::current_exe() {
         needy.env(lab::VARIABLE, program);

@@ -1,7 +1,7 @@
 use std::borrow::Cow;
 
 use hdrhistogram::Histogram;
-use hwptop_abi::Stage;
+use hwptop_abi::{STAGES, Stage};
 use serde::{Deserialize, Serialize};
 
 use super::serial;
@@ -162,19 +162,20 @@ impl Activity {
     /// Takes in what came after.
     pub(crate) fn add(&mut self, later: &Self) {
         self.guest.add(&later.guest);
-        for stage in Stage::ALL {
-            self.stage_mut(stage).add(later.stage(stage));
+        for (stage, mine) in self.stages_mut() {
+            mine.add(later.stage(stage));
         }
     }
 
-    pub(crate) fn stage_mut(&mut self, stage: Stage) -> &mut StageActivity {
-        match stage {
-            Stage::Request => &mut self.request,
-            Stage::Submission => &mut self.submission,
-            Stage::DriverOp => &mut self.driver_op,
-            Stage::Unattributed => &mut self.unattributed,
-            Stage::HostSubmission => &mut self.host_submission,
-        }
+    /// Its parts, by number of their stage.
+    pub(crate) fn stages_mut(&mut self) -> [(Stage, &mut StageActivity); STAGES as usize] {
+        [
+            (Stage::Request, &mut self.request),
+            (Stage::Submission, &mut self.submission),
+            (Stage::DriverOp, &mut self.driver_op),
+            (Stage::Unattributed, &mut self.unattributed),
+            (Stage::HostSubmission, &mut self.host_submission),
+        ]
     }
 
     /// The part that belongs to `stage`.

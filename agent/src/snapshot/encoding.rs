@@ -1,4 +1,7 @@
+use std::io::Read as _;
+
 use base64::{Engine as _, engine::general_purpose::STANDARD};
+use flate2::read::ZlibDecoder;
 use hdrhistogram::{
     Histogram,
     serialization::{Deserializer, Serializer as _, V2Serializer},
@@ -21,6 +24,9 @@ pub enum HistogramError {
     /// Not an HdrHistogram V2 payload.
     #[error("not an HdrHistogram V2 payload: {0}")]
     Payload(#[from] hdrhistogram::serialization::DeserializeError),
+    /// Not compressed as it says.
+    #[error("not compressed as an HdrHistogram V2 payload is: {0}")]
+    Compressed(std::io::Error),
     /// A header with other bounds than hwptop's: decoding it could take gigabytes.
     #[error("{digits} significant digits up to {high} ns are not what hwptop writes")]
     Bounds {
@@ -51,12 +57,12 @@ impl HistogramV2 {
         Self(STANDARD.encode(bytes))
     }
 
-    /// Decodes it.
+    /// Decodes it, compressed or not.
     ///
     /// # Errors
     /// [`HistogramError`] where the text is no histogram or an empty one.
     pub fn decode(&self) -> Result<Histogram<u64>, HistogramError> {
-        let bytes = STANDARD.decode(&self.0)?;
+        let bytes = inflated(STANDARD.decode(&self.0)?)?;
         check_bounds(&bytes)?;
         let mut rest = bytes.as_slice();
         let histogram: Histogram<u64> = Deserializer::new().deserialize(&mut rest)?;
@@ -70,10 +76,44 @@ impl HistogramV2 {
     }
 }
 
+impl From<&str> for HistogramV2 {
+    /// What is to be decoded.
+    fn from(text: &str) -> Self {
+        Self(text.to_owned())
+    }
+}
+
+/// What a payload begins with.
+const PLAIN: [u8; 4] = 0x1c84_9313_u32.to_be_bytes();
+/// What a compressed payload begins with, before its length.
+const COMPRESSED: [u8; 4] = 0x1c84_9314_u32.to_be_bytes();
+
+/// The most bytes of a payload that is not compressed: a header, and nine for each count of
+/// two significant digits up to [`MAX_TRACKABLE_NS`].
+const PAYLOAD_MAX: u64 = 40 + 9 * 128 * 36;
+
+/// The payload itself.
+fn inflated(bytes: Vec<u8>) -> Result<Vec<u8>, HistogramError> {
+    let Some(rest) = bytes.strip_prefix(&COMPRESSED) else {
+        return Ok(bytes);
+    };
+    let stream = rest.get(4..).unwrap_or_default();
+    let mut payload = Vec::new();
+    ZlibDecoder::new(stream)
+        .take(PAYLOAD_MAX)
+        .read_to_end(&mut payload)
+        .map_err(HistogramError::Compressed)?;
+    Ok(payload)
+}
+
 /// Looks at the header before memory is taken for what it promises: HdrHistogram's V2
 /// format has the significant digits at byte 12 and the highest value at byte 24, both
 /// big-endian. A shorter text is left to the decoder, which says that it is short.
 fn check_bounds(bytes: &[u8]) -> Result<(), HistogramError> {
+    if !bytes.starts_with(&PLAIN) {
+        // The decoder says that it knows no such format, before it takes any memory.
+        return Ok(());
+    }
     let digits = bytes
         .get(12..16)
         .and_then(|word| Some(u32::from_be_bytes(word.try_into().ok()?)));

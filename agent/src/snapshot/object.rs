@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::{Activity, serial};
 
 /// A process that makes requests.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Process {
     /// Its id, as the kernel's initial pid namespace numbers it.
     pub id: u32,
@@ -15,7 +15,7 @@ pub struct Process {
 }
 
 /// Whose requests they are.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Owner {
     /// The process.
     pub process: Process,

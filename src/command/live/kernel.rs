@@ -14,14 +14,14 @@ use hwptop_driver::{Backend, Capture, Guest, ReplayError, Stream, selftest_guest
 
 use super::{Driven, Live, captures};
 use crate::{
-    cli::{KernelMethod, TopArgs},
+    cli::{KernelMethod, MeasureArgs},
     failure::Failure,
     target::Target,
 };
 
 impl Live {
     /// Watches; drives nothing.
-    pub(super) fn kernel(args: &TopArgs, target: &Target) -> Result<Self, Failure> {
+    pub(super) fn kernel(args: &MeasureArgs, target: &Target) -> Result<Self, Failure> {
         if let Some(option) = args.replay.first_given() {
             return Err(Failure::input(anyhow::anyhow!(
                 "{option} says what to drive; {target} is watched as it is"
@@ -33,7 +33,7 @@ impl Live {
 
     /// Lets a guest replay its stream on the kernel's mock.
     pub(super) fn selftest(
-        args: &TopArgs,
+        args: &MeasureArgs,
         target: &Target,
         vendor: Option<Vendor>,
     ) -> Result<Self, Failure> {
@@ -49,7 +49,7 @@ impl Live {
 
     /// Lets a guest replay its stream on the IOMMU of a device, or unmaps memory of the
     /// device where that IOMMU has no nesting.
-    pub(super) fn vfio(args: &TopArgs, target: &Target, path: &Path) -> Result<Self, Failure> {
+    pub(super) fn vfio(args: &MeasureArgs, target: &Target, path: &Path) -> Result<Self, Failure> {
         let (kernel, context) = watch_and_open(args)?;
         let device = VfioDevice::bind(&context, path).map_err(Failure::cannot)?;
         let instance = instance_behind(path);
@@ -77,7 +77,7 @@ impl Live {
     }
 
     fn of_kernel(
-        (args, target): (&TopArgs, &Target),
+        (args, target): (&MeasureArgs, &Target),
         kernel: Kernel,
         driven: Option<Driven>,
     ) -> Self {
@@ -104,7 +104,7 @@ impl Live {
 }
 
 /// Puts the probes on the kernel, or says by name what it lacks.
-fn watch(args: &TopArgs) -> Result<(Kernel, Facts), Failure> {
+fn watch(args: &MeasureArgs) -> Result<(Kernel, Facts), Failure> {
     let facts = Facts::of_this_machine();
     let options = KernelOptions {
         slow: args.slow,
@@ -120,7 +120,7 @@ fn watch(args: &TopArgs) -> Result<(Kernel, Facts), Failure> {
 }
 
 /// The probes first, so that nothing that is done goes unseen.
-fn watch_and_open(args: &TopArgs) -> Result<(Kernel, Context), Failure> {
+fn watch_and_open(args: &MeasureArgs) -> Result<(Kernel, Context), Failure> {
     let (kernel, facts) = watch(args)?;
     can_drive_iommufd(&facts).map_err(Failure::cannot)?;
     let context = Context::open().map_err(Failure::cannot)?;
@@ -129,7 +129,7 @@ fn watch_and_open(args: &TopArgs) -> Result<(Kernel, Context), Failure> {
 
 /// The stream of the one guest there is.
 fn one_capture(
-    args: &TopArgs,
+    args: &MeasureArgs,
     target: &Target,
     vendor: Option<Vendor>,
 ) -> Result<Capture, Failure> {
@@ -146,7 +146,7 @@ fn one_capture(
 
 /// Starts the guest of a stream.
 fn fleet<B: Backend + 'static>(
-    args: &TopArgs,
+    args: &MeasureArgs,
     capture: Capture,
     guest: impl FnOnce(&Stream) -> Result<Guest<B>, ReplayError>,
 ) -> Result<Fleet, Failure> {

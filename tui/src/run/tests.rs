@@ -43,7 +43,7 @@ fn play(
     let mut terminal = Terminal::new(TestBackend::new(80, 24)).unwrap();
     let mut app = App::new(Theme::Monochrome);
     let pace = Pace {
-        interval: Duration::ZERO,
+        advance: Advance::Every(Duration::ZERO),
         stop,
     };
     let outcome = drive(&mut app, source, &mut script, &mut terminal, &pace);

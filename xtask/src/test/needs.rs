@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::lab;
+use crate::python;
 use crate::repo::Repo;
 use crate::setup::Install;
 use crate::uapi;
@@ -13,10 +14,15 @@ use super::privilege;
 type Check = fn(&Repo, Install) -> Result<(), String>;
 
 /// What a test may need, as its `#[ignore = "needs root: loads eBPF"]` begins.
-const NEEDS: [(&str, Check); 3] = [
+const NEEDS: [(&str, Check); 4] = [
     ("needs root", |_, _| privilege::check()),
     ("needs hardware counters", |_, _| {
         privilege::hardware_counters()
+    }),
+    ("needs Python's hdrhistogram", |repo, install| {
+        python::interpreter(repo, install)
+            .map(|_| ())
+            .map_err(|error| format!("{error:#}"))
     }),
     ("needs the uAPI header", |repo, install| {
         uapi::include(repo, install)
