@@ -367,7 +367,7 @@ fn take<M: TryFrom<Map, Error = MapError>>(
 }
 
 fn failed(map: &'static str) -> impl Fn(MapError) -> SourceError {
-    move |source| SourceError { map, source }
+    move |source| SourceError::Map { map, source }
 }
 
 #[cfg(test)]

@@ -208,7 +208,7 @@ impl Ebpf {
         let known = self
             .instances
             .get(&number, 0)
-            .map_err(|source| SourceError {
+            .map_err(|source| SourceError::Map {
                 map: "INSTANCES",
                 source,
             })?;
@@ -220,10 +220,13 @@ impl Ebpf {
         for stage in Stage::PROBED {
             totals.stages[stage as usize] = self.settled(stage.cell_index(number))?;
         }
-        let guests = self.guests.get(&number, 0).map_err(|source| SourceError {
-            map: "GUESTS",
-            source,
-        })?;
+        let guests = self
+            .guests
+            .get(&number, 0)
+            .map_err(|source| SourceError::Map {
+                map: "GUESTS",
+                source,
+            })?;
         totals.guest = guests
             .iter()
             .fold(GuestCell::default(), |sum, Guest(cell)| GuestCell {
@@ -240,10 +243,13 @@ impl Ebpf {
     fn settled(&self, index: u32) -> Result<StageTotals, SourceError> {
         let mut totals = StageTotals::default();
         for _ in 0..SETTLE_ATTEMPTS {
-            let cells = self.cells.get(&index, 0).map_err(|source| SourceError {
-                map: "CELLS",
-                source,
-            })?;
+            let cells = self
+                .cells
+                .get(&index, 0)
+                .map_err(|source| SourceError::Map {
+                    map: "CELLS",
+                    source,
+                })?;
             totals = StageTotals::default();
             for Cell(cell) in cells.iter() {
                 totals.add(cell);
@@ -263,10 +269,13 @@ impl Source for Ebpf {
         for number in 0..self.instances.len() {
             totals.instances.extend(self.instance(number)?);
         }
-        let unattributed = self.unattributed.get(&0, 0).map_err(|source| SourceError {
-            map: "UNATTRIBUTED",
-            source,
-        })?;
+        let unattributed = self
+            .unattributed
+            .get(&0, 0)
+            .map_err(|source| SourceError::Map {
+                map: "UNATTRIBUTED",
+                source,
+            })?;
         for Unattributed(cell) in unattributed.iter() {
             totals.unattributed += cell.seen;
             totals.slow_dropped += cell.slow_dropped;

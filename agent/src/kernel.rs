@@ -18,6 +18,7 @@ pub mod instances;
 mod layout;
 mod load;
 mod misses;
+mod module;
 mod plain;
 pub mod plan;
 mod read;

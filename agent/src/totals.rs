@@ -215,13 +215,21 @@ pub struct Totals {
 
 /// Why a source could not be read.
 #[derive(Debug, thiserror::Error)]
-#[error("reading {map}: {source}")]
-pub struct SourceError {
-    /// The map that could not be read.
-    pub map: &'static str,
-    /// The reason.
-    #[source]
-    pub source: aya::maps::MapError,
+pub enum SourceError {
+    /// The kernel does not hand out a map.
+    #[error("reading {map}: {source}")]
+    Map {
+        /// The map that could not be read.
+        map: &'static str,
+        /// The reason.
+        #[source]
+        source: aya::maps::MapError,
+    },
+    /// The kernel took probes away together with the module that they were on.
+    #[error(
+        "module {0} was unloaded, and the probes on it are gone: start again when it is loaded"
+    )]
+    Unloaded(String),
 }
 
 /// Where totals come from: the eBPF maps or the process itself.
@@ -229,7 +237,7 @@ pub trait Source {
     /// Reads what was counted until now.
     ///
     /// # Errors
-    /// [`SourceError`] where the kernel refuses to hand out a map.
+    /// [`SourceError`]: nothing can be read, or nothing would be counted any more.
     fn read(&mut self) -> Result<Totals, SourceError>;
 }
 

@@ -10,7 +10,9 @@ use hwptop_abi::{KernelLayout, Stage};
 
 use super::{
     facts::Facts,
+    host::Host,
     load,
+    module::ProbedModule,
     plan::{Method, StagePlan, can_watch_kernel, plan},
     reason::Reason,
     site::{Site, Watch},
@@ -78,6 +80,7 @@ pub enum KernelError {
 pub struct Kernel {
     pub(super) loaded: aya::Ebpf,
     pub(super) plans: Vec<StagePlan>,
+    pub(super) modules: Vec<ProbedModule>,
     pub(super) slots: u32,
     pub(super) instances: u32,
     pub(super) emulated: bool,
@@ -110,6 +113,7 @@ impl Kernel {
         };
         // The programs are told what is attached, and the kernel has the last word on it.
         loop {
+            let modules = ProbedModule::of_plans(&Host::running(), &plans);
             let layout = layout(facts, options, &plans, instances);
             let mut loaded = load::object(&layout, instances)?;
             let mut attaching = Attaching {
@@ -126,6 +130,7 @@ impl Kernel {
                 return Ok(Self {
                     loaded,
                     plans,
+                    modules,
                     slots: layout.slots,
                     instances,
                     emulated: facts.virtual_machine.is_some(),

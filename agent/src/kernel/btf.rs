@@ -121,6 +121,11 @@ impl KernelTypes {
         Ok(())
     }
 
+    /// The modules whose types are known.
+    pub fn modules(&self) -> impl Iterator<Item = &str> {
+        self.modules.iter().map(|(name, _)| name.as_str())
+    }
+
     /// Where a member lies in a structure, in bytes from its start. A path such as
     /// `iommu.dev` goes through structures that lie in one another; members of unnamed
     /// structures and unions are found without naming those.

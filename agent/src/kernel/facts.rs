@@ -91,6 +91,8 @@ impl Tracing {
 pub struct KnownFunctions {
     /// The module a function is in, `None` for the kernel itself.
     pub modules: BTreeMap<&'static str, Option<String>>,
+    /// The modules whose types are known beside the kernel's own.
+    pub of_modules: Vec<String>,
     ids: BTreeMap<&'static str, u32>,
     /// The types of their parameters.
     pub(super) parameters: BTreeMap<&'static str, Vec<String>>,
@@ -317,6 +319,7 @@ fn known_functions(host: &Host, wanted: &[&'static str]) -> Result<KnownFunction
         .map_err(|error| error.to_string())?;
     let mut known = KnownFunctions {
         modules: BTreeMap::new(),
+        of_modules: types.modules().map(str::to_owned).collect(),
         ids: BTreeMap::new(),
         parameters: BTreeMap::new(),
         layout: layout::of_kernel(&types),

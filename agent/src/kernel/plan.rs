@@ -249,7 +249,7 @@ fn fentry(facts: &Facts, site: &'static Site) -> Result<(), Reason> {
     if !known.modules.contains_key(site.function) {
         return Err(Reason::NotInBtf(site.function));
     }
-    is_known(known, site)?;
+    is_known(known, site, symbol)?;
     let traceable = facts.tracing.traceable.as_ref();
     if traceable.is_ok_and(|all| !all.contains(&symbol.name)) {
         return Err(Reason::NotTraceable(symbol.name.clone()));
@@ -261,7 +261,7 @@ fn fentry(facts: &Facts, site: &'static Site) -> Result<(), Reason> {
 }
 
 fn kprobe(facts: &Facts, site: &'static Site) -> Result<(), Reason> {
-    symbol(facts, site)?;
+    let symbol = symbol(facts, site)?;
     may_read_kernel(facts)?;
     for option in ["CONFIG_BPF_SYSCALL", "CONFIG_KPROBES", "CONFIG_BPF_EVENTS"] {
         built_with(facts, option)?;
@@ -275,14 +275,19 @@ fn kprobe(facts: &Facts, site: &'static Site) -> Result<(), Reason> {
         .btf
         .as_ref()
         .map_err(|why| Reason::NoBtf(why.clone()))?;
-    is_known(known, site)?;
+    is_known(known, site, symbol)?;
     answered(facts.answers.kprobe)
 }
 
 /// Refuses a function that is not, or whose structures are not, what the programs read.
-fn is_known(known: &KnownFunctions, site: &'static Site) -> Result<(), Reason> {
+fn is_known(known: &KnownFunctions, site: &'static Site, symbol: &Symbol) -> Result<(), Reason> {
     if let Some(member) = missing_for(&known.layout, site.function) {
-        return Err(Reason::NoMember(member));
+        return Err(match &symbol.module {
+            Some(module) if !known.of_modules.contains(module) => {
+                Reason::NoModuleBtf(module.clone())
+            }
+            _ => Reason::NoMember(member),
+        });
     }
     match known.parameters.get(site.function) {
         Some(found) if !site.takes(found) => Err(Reason::OtherParameters {

@@ -12,6 +12,7 @@ use hwptop_abi::{
 
 use super::{
     attach::{Kernel, program_name},
+    host::Host,
     misses,
     plain::{HwQueue, Instance, Key, Lost, Request, Submission},
     plan::{Method, StagePlan},
@@ -40,6 +41,10 @@ fn number_of(number: u32) -> u16 {
 
 impl Source for Kernel {
     fn read(&mut self) -> Result<Totals, SourceError> {
+        let host = Host::running();
+        for module in &self.modules {
+            module.is_there(&host)?;
+        }
         let mut totals = Totals::default();
         let mut instances: BTreeMap<u32, InstanceTotals> = BTreeMap::new();
         for (key, slot) in self.slots_of_keys()? {
@@ -256,11 +261,11 @@ impl Kernel {
 }
 
 fn in_map(map: &'static str) -> impl Fn(MapError) -> SourceError {
-    move |source| SourceError { map, source }
+    move |source| SourceError::Map { map, source }
 }
 
 fn absent(map: &'static str) -> SourceError {
-    SourceError {
+    SourceError::Map {
         map,
         source: MapError::InvalidName {
             name: map.to_owned(),

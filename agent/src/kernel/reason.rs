@@ -32,6 +32,9 @@ pub enum Reason {
     /// The kernel does not tell its types.
     #[error("no BTF: {0}")]
     NoBtf(String),
+    /// The module that has the function does not tell its types.
+    #[error("module {0} has no BTF")]
+    NoModuleBtf(String),
     /// The kernel's types do not have the function.
     #[error("this kernel's BTF does not know {0}")]
     NotInBtf(&'static str),
@@ -101,6 +104,7 @@ impl Reason {
             Self::Lockdown(_) => "lockdown",
             Self::Option(_) => "kernel-option",
             Self::NoBtf(_) => "no-btf",
+            Self::NoModuleBtf(_) => "no-module-btf",
             Self::NotInBtf(_) => "not-in-btf",
             Self::NoMember(_) => "no-member",
             Self::OtherParameters { .. } => "other-parameters",
@@ -124,6 +128,9 @@ impl Reason {
     pub fn remedy(&self) -> Option<String> {
         Some(match self {
             Self::NoIommufd(Setting::Module) => "modprobe iommufd".to_owned(),
+            Self::NoIommufd(Setting::Unknown) => {
+                "modprobe iommufd, or a kernel with CONFIG_IOMMUFD=y or =m".to_owned()
+            }
             Self::NoIommufd(_) => "a kernel with CONFIG_IOMMUFD=y or =m".to_owned(),
             Self::NoFunction { site, setting } => match setting {
                 Setting::Module => format!("modprobe {}", site.module),
@@ -138,6 +145,10 @@ impl Reason {
             Self::Lockdown(_) => "boot with lockdown=integrity or without Secure Boot".to_owned(),
             Self::Option(option) => format!("a kernel with {option}=y"),
             Self::NoBtf(_) => "a kernel with CONFIG_DEBUG_INFO_BTF=y".to_owned(),
+            Self::NoModuleBtf(_) => {
+                "a kernel with CONFIG_DEBUG_INFO_BTF_MODULES=y, and the module of its very build: see dmesg"
+                    .to_owned()
+            }
             Self::InModule(_) => "a kernel with it built in (=y)".to_owned(),
             Self::FtraceOff => "sysctl kernel.ftrace_enabled=1".to_owned(),
             Self::NoKprobes(_) => "a kernel with CONFIG_KPROBES=y, CONFIG_KPROBE_EVENTS=y".to_owned(),

@@ -92,7 +92,11 @@ fn capabilities(facts: &Facts) -> String {
 
 fn btf(facts: &Facts) -> Check {
     match &facts.btf {
-        Ok(_) => check("BTF", Some(true), "/sys/kernel/btf/vmlinux".to_owned()),
+        Ok(known) => {
+            let files = [&["vmlinux".to_owned()], known.of_modules.as_slice()].concat();
+            let found = format!("/sys/kernel/btf: {}", files.join(", "));
+            check("BTF", Some(true), found)
+        }
         Err(why) => check("BTF", Some(false), why.clone()),
     }
 }
@@ -166,6 +170,7 @@ fn device(facts: &Facts) -> Check {
             false,
             match facts.config.setting("CONFIG_IOMMUFD") {
                 Setting::Module => "not there: modprobe iommufd",
+                Setting::Unknown => "not there: modprobe iommufd, or a kernel with CONFIG_IOMMUFD",
                 _ => "not there: it takes a kernel with CONFIG_IOMMUFD",
             }
             .to_owned(),

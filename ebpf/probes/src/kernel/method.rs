@@ -1,10 +1,18 @@
+use core::ffi::c_void;
+
 use aya_ebpf::helpers::generated::{bpf_probe_read_kernel, bpf_probe_read_user};
+
+use super::thread::top_of_stack;
 
 /// How a program was put on a function, as far as it matters.
 pub(super) trait Method {
     /// Whether the contexts of the two programs of a call are at one address; else they are
     /// only on the same stack.
     const ONE_CONTEXT: bool;
+
+    /// The address that the contexts of all calls made by this one lie below, whatever the method
+    /// on them.
+    fn place(ctx: *mut c_void) -> u64;
 
     /// The word at `offset` of the structure at `base`; 0 where it cannot be read.
     fn long(base: *const u8, offset: u32) -> u64;
@@ -23,6 +31,11 @@ impl Method for Fentry {
     const ONE_CONTEXT: bool = true;
 
     #[inline(always)]
+    fn place(ctx: *mut c_void) -> u64 {
+        ctx as u64
+    }
+
+    #[inline(always)]
     fn long(base: *const u8, offset: u32) -> u64 {
         // SAFETY: the verifier refuses what is not a member; a load that faults gives 0.
         // Volatile, so that it stays one load at this offset.
@@ -38,6 +51,13 @@ impl Method for Fentry {
 
 impl Method for Kprobe {
     const ONE_CONTEXT: bool = false;
+
+    /// All registers take so much of the stack that the context of an fentry program on a
+    /// function called from here may lie above them.
+    #[inline(always)]
+    fn place(ctx: *mut c_void) -> u64 {
+        top_of_stack(ctx)
+    }
 
     #[inline(always)]
     fn long(base: *const u8, offset: u32) -> u64 {

@@ -32,7 +32,7 @@ pub(super) fn begin<M: Method>(ctx: *mut c_void, ucmd: *const u8) {
     // SAFETY: `thread` points into the map; the helper has no preconditions. The time is read
     // last, so that the program's own work before it is not measured.
     unsafe {
-        (*thread).request = ctx as u64;
+        (*thread).request = M::place(ctx);
         (*thread).op = 0;
         (*thread).instance = 0;
         // What it asks for is known where the driver is reached.
