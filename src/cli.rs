@@ -14,7 +14,7 @@ pub(crate) use bench::{
     AgentCostArgs, AttachCostArgs, BatchingArgs, BenchCommand, FrontEndArgs, IntegrityArgs,
     PoliciesArgs, ProbeCostArgs,
 };
-pub(crate) use record::RecordArgs;
+pub(crate) use record::{HindsightArgs, RecordArgs};
 pub(crate) use replay::ReplayFileArgs;
 
 const AFTER_HELP: &str = "\

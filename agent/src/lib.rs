@@ -34,7 +34,7 @@ pub use kernel::{EmptyKernelError, EmptyKernelProbes, Kernel, KernelError, Kerne
 pub use message::full_message;
 pub use process::{ProcessError, TargetProcess};
 pub use readiness::{Missing, can_load_ebpf};
-pub use recording::{RECORDING_SCHEMA, Recording, RecordingError, Replay};
+pub use recording::{Hindsight, RECORDING_SCHEMA, Recording, RecordingError, Replay};
 pub use static_probe::{PROVIDER, StaticProbe, StaticProbeError};
 pub use time::nanos;
 pub use totals::{

@@ -5,6 +5,7 @@
 //!                        │                instance or object and stage; other HdrHistogram tools read it
 //!                        └─▶ NAME.jsonl   the rest: a header, then a line per interval
 //! Replay ◀── both
+//! Snapshot ─▶ Hindsight ── a ring of short recordings ── on a trigger ─▶ Recording
 //! ```
 //!
 //! Both are only appended to, the histograms of an interval before its line: a line that is whole has all its
@@ -12,11 +13,13 @@
 //! an interval is written; totals are sums, taken again when it is read.
 
 mod error;
+mod hindsight;
 mod latencies;
 mod reader;
 mod writer;
 
 pub use error::RecordingError;
+pub use hindsight::Hindsight;
 pub use reader::Replay;
 pub use writer::Recording;
 

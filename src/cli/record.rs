@@ -10,6 +10,8 @@ HdrHistogram interval log with the latencies of every instance, object and stage
 Both are only appended to: what is there can be read at any time, and after a full
 disk or SIGKILL up to the last whole interval:
   hwptop replay NAME.jsonl
+With --hindsight, the minutes before something happened are kept, and nothing else;
+a ring that was left by a killed hwptop has recordings in it, too.
 
 With --commands, the commands are those that the kernel's driver gives to the hardware queue, in
 qi_submit_sync (VT-d), __arm_smmu_cmdq_issue_cmdlist (SMMUv3) or
@@ -52,7 +54,28 @@ pub(crate) struct RecordArgs {
     #[arg(last = true, value_name = "CMD")]
     pub(crate) program: Vec<OsString>,
     #[command(flatten)]
+    pub(crate) hindsight: HindsightArgs,
+    #[command(flatten)]
     pub(crate) measure: MeasureArgs,
+}
+
+/// To keep only what was before something that happened.
+#[derive(Args, Debug)]
+#[command(next_help_heading = "After the fact")]
+pub(crate) struct HindsightArgs {
+    /// Keep the last TIME only, in NAME.ring, and write it to NAME-1.jsonl, NAME-2.jsonl …
+    /// when SIGUSR1 comes or a threshold is crossed; 1s to 24h
+    #[arg(long = "hindsight", value_name = "TIME", value_parser = window, conflicts_with = "commands")]
+    pub(crate) keep: Option<Duration>,
+    /// Dump when anything takes at least this long, e.g. 10ms
+    #[arg(long, value_name = "TIME", value_parser = length, requires = "keep")]
+    pub(crate) dump_on_latency: Option<Duration>,
+    /// Dump when at least N things fail within an interval
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..), requires = "keep")]
+    pub(crate) dump_on_errors: Option<u64>,
+    /// Dumps at most, 1 to 1000; after one, thresholds wait until TIME has passed
+    #[arg(long, value_name = "N", default_value_t = 8, value_parser = clap::value_parser!(u32).range(1..=1000))]
+    pub(crate) dumps: u32,
 }
 
 impl RecordArgs {
@@ -69,6 +92,14 @@ impl RecordArgs {
     fn output(&self, default: &str) -> PathBuf {
         self.output.clone().unwrap_or_else(|| default.into())
     }
+}
+
+fn window(text: &str) -> Result<Duration, String> {
+    let window = duration(text)?;
+    if !(Duration::from_secs(1)..=Duration::from_hours(24)).contains(&window) {
+        return Err(format!("{text:?} is out of range: 1s to 24h"));
+    }
+    Ok(window)
 }
 
 fn length(text: &str) -> Result<Duration, String> {

@@ -12,6 +12,7 @@ use super::signals::stop_flag;
 use crate::{cli::RecordArgs, failure::Failure, output::remark};
 
 mod files;
+mod hindsight;
 mod latencies;
 mod progress;
 mod summary;

@@ -149,6 +149,52 @@ fn a_command_is_recorded_while_it_runs_and_gives_its_exit_code() {
 }
 
 #[test]
+fn hindsight_keeps_what_was_before_a_signal_and_a_threshold() {
+    let folder = tempfile::tempdir().expect("a temporary directory");
+    let path = name(folder.path());
+    let child = Command::new(HWPTOP)
+        .args([
+            "record",
+            "--target",
+            "model",
+            "--interval",
+            "20ms",
+            "--hindsight",
+            "1s",
+        ])
+        .args(["--dump-on-latency", "1ns", "-o", &path])
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("it can be started");
+    let dump = |n: u32| folder.path().join(format!("run-{n}.jsonl"));
+    eventually("the threshold dumps", || dump(1).exists());
+    // The ring is full by then, and the threshold silent.
+    eventually("there is a ring", || {
+        folder.path().join("run.ring/000003.jsonl").exists()
+    });
+    let signal = |name: &str| {
+        let pid = child.id().to_string();
+        let status = Command::new("kill").args([name, &pid]).status();
+        assert!(status.expect("kill can be started").success());
+    };
+    signal("-USR1");
+    eventually("the signal dumps", || {
+        dump(2).with_extension("hlog").exists() && dump(2).exists()
+    });
+    signal("-TERM");
+    let output = child.wait_with_output().expect("it can be waited for");
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(0), "{said}");
+    for part in [" of model-vtd", "SIGUSR1: the ", "dumps are kept"] {
+        assert!(said.contains(part), "{part}: {said}");
+    }
+    assert!(!folder.path().join("run.ring").exists());
+    let path = dump(2).display().to_string();
+    let kept = documents(&hwptop(&["replay", &path, "--format", "json"]));
+    assert!(kept.len() >= 20, "{} intervals", kept.len());
+}
+
+#[test]
 fn what_is_no_recording_is_refused_by_name() {
     let folder = tempfile::tempdir().expect("a temporary directory");
     let path = name(folder.path());

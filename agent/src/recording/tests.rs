@@ -240,3 +240,29 @@ fn nothing_that_is_there_is_written_over() {
     let name = Recording::create(&folder.path().join("run.hlog")).unwrap_err();
     assert!(matches!(name, RecordingError::Name { .. }));
 }
+
+#[test]
+fn hindsight_keeps_the_last_minutes_and_little_more() {
+    let folder = tempfile::tempdir().unwrap();
+    let ring = folder.path().join("ring");
+    let mut hindsight = Hindsight::create(&ring, Duration::from_secs(4)).unwrap();
+    let snapshots = snapshots();
+    for (n, snapshot) in snapshots.iter().enumerate() {
+        hindsight.write(snapshot).unwrap();
+        let path = folder.path().join(format!("dump-{n}.jsonl"));
+        let dump = hindsight.dump(&path).unwrap();
+        let (kept, is_cut) = read(&path).unwrap();
+        assert!(!is_cut);
+        assert_eq!(dump.intervals(), kept.len() as u64);
+        let ends: Vec<_> = kept.iter().map(|one| one.since_start).collect();
+        let all: Vec<_> = snapshots[..=n].iter().map(|one| one.since_start).collect();
+        // The newest ones, without a gap; all there are, or at least the time.
+        assert!(all.ends_with(&ends), "{ends:?}");
+        assert!(ends.len() == (n + 1).min(ends.len().max(4)), "{ends:?}");
+        assert!((4.min(n + 1)..=6).contains(&ends.len()), "{ends:?}");
+    }
+    let again = Hindsight::create(&ring, Duration::from_secs(4)).unwrap_err();
+    assert!(matches!(again, RecordingError::Create { .. }));
+    hindsight.remove().unwrap();
+    assert!(!ring.exists());
+}

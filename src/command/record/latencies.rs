@@ -10,7 +10,7 @@ use std::{
 use anyhow::anyhow;
 use hwptop_agent::{Recording, snapshot::Snapshot};
 
-use super::{End, LOOK, progress::Line};
+use super::{End, LOOK, hindsight::Ring, progress::Line};
 use crate::{
     cli::RecordArgs,
     command::{feed::Feed, signals::stop_flag, top},
@@ -24,19 +24,19 @@ pub(super) fn record(args: &RecordArgs) -> Result<ExitCode, Failure> {
     if let Some(line) = live.remark() {
         remark(&line);
     }
-    let mut recording = Recording::create(&args.recording()).map_err(Failure::input)?;
+    let mut kept = Kept::new(args).map_err(Failure::input)?;
     let mut end = match End::new(args, &stop) {
         Ok(end) => end,
         Err(error) => {
-            recording.discard();
+            kept.discard();
             return Err(Failure::input(error));
         }
     };
-    let recorded = run(args, &mut live, &mut recording, &mut end);
+    let recorded = run(args, &mut live, &mut kept, &mut end);
     live.stop();
     match recorded {
         Ok(last) => {
-            remark(&summary(&recording, last.as_ref()));
+            remark(&kept.finish(last.as_ref()).map_err(Failure::cannot)?);
             Ok(end.exit_code())
         }
         Err(error) => {
@@ -55,7 +55,7 @@ pub(super) fn record(args: &RecordArgs) -> Result<ExitCode, Failure> {
 fn run(
     args: &RecordArgs,
     feed: &mut dyn Feed,
-    recording: &mut Recording,
+    kept: &mut Kept,
     end: &mut End,
 ) -> anyhow::Result<Option<Snapshot>> {
     let line = Line::new(end.workload.is_none() && io::stderr().is_terminal());
@@ -70,15 +70,59 @@ fn run(
         let Some(snapshot) = feed.next_snapshot().map_err(|error| anyhow!(error))? else {
             break;
         };
-        recording.write(&snapshot)?;
-        line.show(&format!(
-            "{}; Ctrl-C ends it",
-            summary(recording, Some(&snapshot))
-        ));
+        kept.write(&snapshot)?;
+        line.show(&format!("{}; Ctrl-C ends it", kept.progress(&snapshot)));
         last = Some(snapshot);
     }
     line.clear();
     Ok(last)
+}
+
+/// What is made of the intervals.
+enum Kept {
+    All(Recording),
+    Hindsight(Box<Ring>),
+}
+
+impl Kept {
+    fn new(args: &RecordArgs) -> anyhow::Result<Self> {
+        let name = args.recording();
+        Ok(match args.hindsight.keep {
+            Some(keep) => Self::Hindsight(Box::new(Ring::new(keep, &args.hindsight, name)?)),
+            None => Self::All(Recording::create(&name)?),
+        })
+    }
+
+    fn write(&mut self, snapshot: &Snapshot) -> anyhow::Result<()> {
+        match self {
+            Self::All(recording) => Ok(recording.write(snapshot)?),
+            Self::Hindsight(ring) => ring.write(snapshot),
+        }
+    }
+
+    fn progress(&self, snapshot: &Snapshot) -> String {
+        match self {
+            Self::All(recording) => summary(recording, Some(snapshot)),
+            Self::Hindsight(ring) => ring.progress(snapshot),
+        }
+    }
+
+    /// What is there in the end.
+    fn finish(self, last: Option<&Snapshot>) -> anyhow::Result<String> {
+        match self {
+            Self::All(recording) => Ok(summary(&recording, last)),
+            Self::Hindsight(ring) => ring.finish(),
+        }
+    }
+
+    /// Leaves nothing.
+    fn discard(self) {
+        match self {
+            Self::All(recording) => recording.discard(),
+            // Where that fails, an empty folder stays.
+            Self::Hindsight(ring) => drop(ring.finish()),
+        }
+    }
 }
 
 fn summary(recording: &Recording, last: Option<&Snapshot>) -> String {
