@@ -6,6 +6,7 @@ mod bad_input;
 mod closing;
 mod detach;
 mod doctor;
+mod exact;
 mod files;
 mod in_kernel;
 mod kernel_bench;
