@@ -45,7 +45,9 @@ if [ -n "$HWPTOP_LAB_VFIO" ]; then
 fi
 
 if [ -e /etc/lab/interactive ]; then
-    setsid -c sh -l </dev/hvc0 >/dev/hvc0 2>&1
+    # The console does not tell the size of the terminal behind it, and forgets the one it is told when it is closed.
+    read -r rows columns </etc/lab/interactive
+    setsid -c sh -c "stty rows ${rows:-24} cols ${columns:-80}; exec sh -l" </dev/hvc0 >/dev/hvc0 2>&1
     dmesg >/lab/dmesg
     poweroff -f
 fi

@@ -7,10 +7,12 @@ use std::fmt::Write as _;
 use std::fs;
 use std::io::Write as _;
 use std::path::Path;
+use std::process::{Command, Stdio};
 
 use super::iort;
 use super::profile::Profile;
 use super::userland::Userland;
+use crate::process;
 
 const FOLDER: u32 = 0o040_755;
 const PROGRAM: u32 = 0o100_755;
@@ -65,7 +67,7 @@ pub(super) fn build(
     root.add("etc/lab/environment", TEXT, environment(profile).as_bytes())?;
     match job {
         Job::Command(words) => root.add("etc/lab/command", TEXT, &command(words))?,
-        Job::Shell => root.add("etc/lab/interactive", TEXT, &[])?,
+        Job::Shell => root.add("etc/lab/interactive", TEXT, terminal_size().as_bytes())?,
     }
     bytes.extend(root.finish()?);
     Ok(bytes)
@@ -82,6 +84,13 @@ fn environment(profile: &Profile) -> String {
         let _ = writeln!(text, "export HWPTOP_LAB_VFIO={function}");
     }
     text
+}
+
+/// `ROWS COLUMNS` of this terminal, for the guest's; empty where it has none to tell.
+fn terminal_size() -> String {
+    let mut stty = Command::new("stty");
+    stty.arg("size").stdin(Stdio::inherit());
+    process::output(&mut stty, "").unwrap_or_default()
 }
 
 /// A shell script that becomes the command.
