@@ -6,6 +6,16 @@ use hwptop_driver::Policy;
 
 use crate::target::Target;
 
+/// Said in every help and in the README.
+macro_rules! exit_codes {
+    () => {
+        "\
+Exit codes: 0 done, 1 a check does not hold, 2 usage or bad input, 3 cannot run
+here or proves nothing (the message says what is missing), 130 stopped by a
+signal before it was done."
+    };
+}
+
 mod bench;
 mod record;
 mod replay;
@@ -17,12 +27,15 @@ pub(crate) use bench::{
 pub(crate) use record::{HindsightArgs, RecordArgs};
 pub(crate) use replay::ReplayFileArgs;
 
-const AFTER_HELP: &str = "\
+const EXIT_CODES: &str = exit_codes!();
+
+const AFTER_HELP: &str = concat!(
+    "\
 Targets:
   model[:VENDOR][,instances=N]  a nesting driver in this process on N modelled
-                                instances, fed from captured guest streams;
-                                VENDOR: vtd, smmuv3 or amdvi (default: that of
-                                the captures, or vtd)
+                                instances (1 to 64, default 2), fed from captured
+                                guest streams; VENDOR: vtd, smmuv3 or amdvi
+                                (default: that of the captures, or vtd)
   pid:N                         a process that embeds hwptop-driver (needs the
                                 right to load eBPF: root)
   kernel                        the IOMMUs of this machine: what its kernel does
@@ -42,9 +55,9 @@ Built-in captures of Linux guests, for --capture:
   vtd-first-stage-nvme-buffered-lazy, smmuv3-nvme-strict,
   amdvi-iommufd-map-unmap
 
-Exit codes: 0 done, 1 a check does not hold, 2 usage or bad input, 3 cannot run
-here (the message says what is missing), 130 stopped by a signal before it was
-done.
+",
+    exit_codes!(),
+    "
 
 Examples:
   hwptop                                 the dashboard on the embedded model
@@ -55,7 +68,8 @@ Examples:
   hwptop report run.json -o report/      draw it
   hwptop record -- CMD                   keep what happened while CMD ran
   hwptop replay hwptop-recording.jsonl   look at it again
-  hwptop record --commands -- CMD        what IOMMUs are told while CMD runs";
+  hwptop record --commands -- CMD        what IOMMUs are told while CMD runs"
+);
 
 /// Shows and measures what nested IOMMU translation costs: the latency of every
 /// HWPT invalidation and hardware-queue submission, per IOMMU instance.
@@ -82,14 +96,13 @@ pub(crate) enum Command {
     /// A kernel without BTF is watched in part: its requests by the tracepoints of ioctl,
     /// which tell neither their instance nor their driver ops and submissions, see none of
     /// 32-bit processes, and make every system call of the machine a little dearer.
-    ///
-    /// Exit codes: 0 whatever was found; with --require-kernel 3 where the kernel's
-    /// requests cannot be watched here.
+    #[command(after_help = EXIT_CODES)]
     Doctor(DoctorArgs),
     /// Measure; `hwptop bench list` tells what
-    #[command(subcommand)]
+    #[command(subcommand, after_help = EXIT_CODES)]
     Bench(BenchCommand),
     /// Draw a report from run files: Markdown, SVG and PNG
+    #[command(after_help = EXIT_CODES)]
     Report(ReportArgs),
     /// Record what `top` would show, or with --commands the raw commands that this kernel
     /// gives to its IOMMUs
@@ -109,7 +122,7 @@ pub(crate) struct TopArgs {
 /// What is measured, and how.
 #[derive(Args, Debug)]
 pub(crate) struct MeasureArgs {
-    /// What to observe: model[:vtd|smmuv3|amdvi][,instances=N], pid:N, kernel,
+    /// What to observe: model[:vtd|smmuv3|amdvi][,instances=N] (1 to 64), pid:N, kernel,
     /// selftest[:vtd|smmuv3|amdvi] or vfio:/dev/vfio/devices/vfioN [default: kernel where
     /// this machine has an IOMMU and this user may look into the kernel, else model]
     #[arg(long, value_name = "T")]
@@ -117,7 +130,8 @@ pub(crate) struct MeasureArgs {
     /// Time between two snapshots, e.g. 500ms, 1s; 10ms to 1h
     #[arg(long, value_name = "TIME", default_value = "1s", value_parser = interval)]
     pub(crate) interval: Duration,
-    /// Keep every event at least this long as a slow event, e.g. 1ms
+    /// Keep every event at least this long as a slow event: a number and ns, us, ms, s, m
+    /// or h, e.g. 20us; 0s keeps all
     #[arg(long, value_name = "TIME", default_value = "1ms", value_parser = duration)]
     pub(crate) slow: Duration,
     /// The best way to put programs on the kernel's functions that may be used
@@ -150,9 +164,9 @@ pub(crate) enum KernelMethod {
     Tracepoint,
 }
 
-/// What the model's guests do.
+/// What the guests do that this process drives.
 #[derive(Args, Clone, Debug)]
-#[command(next_help_heading = "With the model")]
+#[command(next_help_heading = "With model, selftest and vfio")]
 pub(crate) struct ReplayArgs {
     /// Captured guest stream to replay: a file (.csv or .csv.gz) or a built-in
     /// name; repeat it to give the instances different ones
@@ -214,7 +228,7 @@ pub(crate) struct DoctorArgs {
     /// How to print the findings
     #[arg(long, value_enum, value_name = "F", default_value_t)]
     pub(crate) format: DoctorFormat,
-    /// End with exit code 3 where the kernel's requests cannot be watched
+    /// End with exit code 3, and not 0, where the kernel's requests cannot be watched
     #[arg(long)]
     pub(crate) require_kernel: bool,
 }
@@ -296,6 +310,23 @@ mod tests {
     #[test]
     fn the_definition_of_the_command_line_is_sound() {
         Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn every_help_and_the_readme_tell_the_exit_codes_alike() {
+        fn check(mut command: clap::Command, path: &str) {
+            let help = command.render_long_help().to_string();
+            let path = format!("{path} {}", command.get_name());
+            assert!(help.contains(EXIT_CODES), "{path}: {help}");
+            let own = |one: &&clap::Command| one.get_name() != "help";
+            for command in command.get_subcommands().filter(own) {
+                check(command.clone(), &path);
+            }
+        }
+        check(Cli::command(), "");
+        let words = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
+        let readme = words(include_str!("../README.md"));
+        assert!(readme.contains(&words(EXIT_CODES)));
     }
 
     #[test]

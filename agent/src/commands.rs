@@ -9,7 +9,7 @@
 
 use std::{
     fs,
-    os::fd::{AsFd as _, AsRawFd as _},
+    os::fd::AsFd as _,
     path::Path,
     thread,
     time::{Duration, Instant},
@@ -24,8 +24,17 @@ use hwptop_abi::{Submission, Vendor};
 
 use crate::{
     ebpf::{OBJECT, Purpose, loader},
-    kernel::btf::KernelTypes,
-    message::full_message,
+    kernel::{
+        btf::KernelTypes,
+        facts::{Facts, Lockdown},
+        host::Host,
+        instances::vendor_of,
+        misses,
+        reason::Reason,
+        site::MODULES,
+        symbols::Symbols,
+    },
+    message::{full_message, program_message},
     readiness::may_load_ebpf,
     totals::SourceError,
 };
@@ -40,7 +49,7 @@ mod site;
 pub use error::CommandError;
 use form::Form;
 pub use instances::CommandCounts;
-use instances::{Instances, vendor_of};
+use instances::Instances;
 use order::Order;
 use plain::Unit;
 use site::Site;
@@ -60,9 +69,6 @@ const IOMMUS: &str = "/sys/class/iommu";
 
 /// Where the kernel's types are.
 const TYPES: &str = "/sys/kernel/btf";
-
-/// Modules that can hold a driver whose commands are recorded.
-const MODULES: [&str; 1] = ["arm_smmu_v3"];
 
 /// What an instance was given in one call of its driver's function.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -114,8 +120,11 @@ impl CommandStream {
     pub fn attach(ring_bytes: u32) -> Result<Self, CommandError> {
         let (vendor, names) = instances_here(Path::new(IOMMUS))?;
         may_load_ebpf()?;
+        let facts = Facts::of_this_machine();
+        may_read_kernel(&facts).map_err(CommandError::Site)?;
+        let symbols = Symbols::read(&Host::running(), site::functions(vendor));
         let types = KernelTypes::read(Path::new(TYPES), &MODULES)?;
-        let site = Site::find(vendor, &types)?;
+        let site = Site::find(vendor, (&symbols, &facts.config), &types)?;
         let mut loaded = load(&site, ring_bytes)?;
         let (program, attached_by, link) = attach(&mut loaded, &site)?;
         Ok(Self {
@@ -218,8 +227,9 @@ impl CommandStream {
     fn count_missed(&mut self) -> Result<(), SourceError> {
         let elsewhere = self.elsewhere.get(&0, 0);
         let program = self.loaded.program(self.program);
-        self.missed =
-            elsewhere.map_err(failed("COMMANDS_ELSEWHERE"))? + program.map_or(0, recursion_misses);
+        let fd = program.and_then(|program| program.fd().ok());
+        let left_out = fd.map_or(0, |fd| misses::of_program(fd.as_fd()));
+        self.missed = elsewhere.map_err(failed("COMMANDS_ELSEWHERE"))? + left_out;
         Ok(())
     }
 
@@ -295,27 +305,34 @@ fn attach(
     match by_kprobe(loaded, site) {
         Ok(link) => Ok((site.kprobe, "kprobe", link)),
         Err(kprobe) => Err(CommandError::Refused {
-            function: site.function,
+            function: site.symbol.clone(),
             fentry,
             kprobe,
         }),
     }
 }
 
+/// By the kernel's own answer to a program that reads it.
+fn may_read_kernel(facts: &Facts) -> Result<(), Reason> {
+    match facts.answers.kprobe {
+        _ if facts.lockdown == Lockdown::Confidentiality => Err(Reason::Lockdown(facts.lockdown)),
+        Some(Err(errno)) => Err(Reason::Refused(errno)),
+        Some(Ok(())) | None => Ok(()),
+    }
+}
+
 /// The program's link, or why there is none.
 fn by_fentry(loaded: &mut aya::Ebpf, site: &Site) -> Result<Link, String> {
-    if let Some(module) = &site.module {
-        return Err(format!("the driver is the module {module}"));
-    }
+    let function = site.by_fentry.as_ref().map_err(ToString::to_string)?;
     let types = Btf::from_sys_fs().map_err(|error| full_message(&error))?;
     let program: &mut FEntry = program(loaded, site.fentry)?;
     let attached = program
-        .load(site.function, &types)
+        .load(function, &types)
         .and_then(|()| program.attach())
         .and_then(|id| program.take_link(id));
     attached
         .map(|link| Link::Fentry { _link: link })
-        .map_err(|error| full_message(&error))
+        .map_err(|error| program_message(&error))
 }
 
 /// As [`by_fentry`].
@@ -323,11 +340,11 @@ fn by_kprobe(loaded: &mut aya::Ebpf, site: &Site) -> Result<Link, String> {
     let program: &mut KProbe = program(loaded, site.kprobe)?;
     let attached = program
         .load()
-        .and_then(|()| program.attach(site.function, 0))
+        .and_then(|()| program.attach(&site.symbol, 0))
         .and_then(|id| program.take_link(id));
     attached
         .map(|link| Link::Kprobe { _link: link })
-        .map_err(|error| full_message(&error))
+        .map_err(|error| program_message(&error))
 }
 
 fn program<'a, P>(loaded: &'a mut aya::Ebpf, name: &str) -> Result<&'a mut P, String>
@@ -337,25 +354,6 @@ where
     let program = loaded.program_mut(name);
     let program = program.ok_or_else(|| format!("the eBPF object has no program {name}"))?;
     program.try_into().map_err(|error| full_message(&error))
-}
-
-/// How often the kernel left the program out, because it was running on that CPU
-/// already (Linux 5.12 and later say it).
-fn recursion_misses(program: &Program) -> u64 {
-    let Ok(fd) = program.fd() else {
-        return 0;
-    };
-    let file = format!("/proc/self/fdinfo/{}", fd.as_fd().as_raw_fd());
-    let text = fs::read_to_string(file).unwrap_or_default();
-    misses_in(&text)
-}
-
-fn misses_in(fdinfo: &str) -> u64 {
-    let line = fdinfo
-        .lines()
-        .find_map(|line| line.strip_prefix("recursion_misses:"));
-    line.and_then(|count| count.trim().parse().ok())
-        .unwrap_or(0)
 }
 
 fn take<M: TryFrom<Map, Error = MapError>>(
@@ -378,13 +376,5 @@ mod tests {
     fn a_machine_without_an_iommu_is_told_what_there_is() {
         let missing = instances_here(Path::new("/no/such/folder")).unwrap_err();
         assert!(missing.to_string().contains("intel_iommu=on"), "{missing}");
-    }
-
-    #[test]
-    fn what_the_kernel_left_out_is_read_from_the_programs_file() {
-        let text = "pos:\t0\nrun_cnt:\t7\nrecursion_misses:\t3\nverified_insns:\t9\n";
-        assert_eq!(misses_in(text), 3);
-        assert_eq!(misses_in("pos:\t0\nrecursion_misses:\tx\n"), 0);
-        assert_eq!(misses_in(""), 0);
     }
 }

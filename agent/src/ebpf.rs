@@ -208,10 +208,7 @@ impl Ebpf {
         let known = self
             .instances
             .get(&number, 0)
-            .map_err(|source| SourceError::Map {
-                map: "INSTANCES",
-                source,
-            })?;
+            .map_err(SourceError::of_map("INSTANCES"))?;
         // The programs store the argument plus 1, because 0 is an argument too.
         let Some(Ok(raw)) = known.checked_sub(1).map(u32::try_from) else {
             return Ok(None);
@@ -223,10 +220,7 @@ impl Ebpf {
         let guests = self
             .guests
             .get(&number, 0)
-            .map_err(|source| SourceError::Map {
-                map: "GUESTS",
-                source,
-            })?;
+            .map_err(SourceError::of_map("GUESTS"))?;
         totals.guest = guests
             .iter()
             .fold(GuestCell::default(), |sum, Guest(cell)| GuestCell {
@@ -246,10 +240,7 @@ impl Ebpf {
             let cells = self
                 .cells
                 .get(&index, 0)
-                .map_err(|source| SourceError::Map {
-                    map: "CELLS",
-                    source,
-                })?;
+                .map_err(SourceError::of_map("CELLS"))?;
             totals = StageTotals::default();
             for Cell(cell) in cells.iter() {
                 totals.add(cell);
@@ -272,10 +263,7 @@ impl Source for Ebpf {
         let unattributed = self
             .unattributed
             .get(&0, 0)
-            .map_err(|source| SourceError::Map {
-                map: "UNATTRIBUTED",
-                source,
-            })?;
+            .map_err(SourceError::of_map("UNATTRIBUTED"))?;
         for Unattributed(cell) in unattributed.iter() {
             totals.unattributed += cell.seen;
             totals.slow_dropped += cell.slow_dropped;

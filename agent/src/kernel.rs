@@ -17,7 +17,7 @@ pub mod host;
 pub mod instances;
 mod layout;
 mod load;
-mod misses;
+pub(crate) mod misses;
 mod module;
 mod plain;
 pub mod plan;

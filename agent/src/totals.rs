@@ -1,3 +1,4 @@
+use aya::maps::MapError;
 use hdrhistogram::Histogram;
 use hwptop_abi::{Bucket, GuestCell, InstanceArg, STAGES, SlowRecord, Stage, StageCell};
 use serde::{Deserialize, Serialize};
@@ -223,13 +224,20 @@ pub enum SourceError {
         map: &'static str,
         /// The reason.
         #[source]
-        source: aya::maps::MapError,
+        source: MapError,
     },
     /// The kernel took probes away together with the module that they were on.
     #[error(
         "module {0} was unloaded, and the probes on it are gone: start again when it is loaded"
     )]
     Unloaded(String),
+}
+
+impl SourceError {
+    /// What the error of a map becomes.
+    pub(crate) fn of_map(map: &'static str) -> impl FnOnce(MapError) -> Self {
+        move |source| Self::Map { map, source }
+    }
 }
 
 /// Where totals come from: the eBPF maps or the process itself.

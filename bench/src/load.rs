@@ -3,8 +3,8 @@
 
 use std::{
     io,
-    sync::Barrier,
     sync::atomic::{AtomicBool, AtomicU64, Ordering},
+    sync::{Condvar, Mutex, PoisonError},
     thread,
     time::{Duration, Instant},
 };
@@ -106,7 +106,7 @@ pub fn load(
         entries: MockEntries::new(config.vendor, config.batch),
         taken: AtomicU64::new(0),
         running: AtomicU64::new(mocks.len() as u64),
-        start: Barrier::new(mocks.len() + 1),
+        gate: Gate::default(),
         stop,
     };
     thread::scope(|scope| {
@@ -114,14 +114,22 @@ pub fn load(
         let (sender, receiver) = std::sync::mpsc::channel();
         for mock in &mocks {
             let (shared, sender) = (&shared, sender.clone());
-            threads.push(scope.spawn(move || {
+            let thread = thread::Builder::new().spawn_scoped(scope, move || {
                 // The receiver lives as long as this scope.
                 let _ = sender.send(gettid());
                 shared.work(mock)
-            }));
+            });
+            match thread {
+                Ok(thread) => threads.push(thread),
+                Err(error) => {
+                    // Those that wait have to end before this scope can.
+                    shared.gate.open(Opened::ForNothing);
+                    return Err(error.into());
+                }
+            }
         }
         let ids: Vec<Pid> = receiver.iter().take(mocks.len()).collect();
-        shared.start.wait();
+        shared.gate.open(Opened::ToWork);
         let started = Instant::now();
         let moves = shared.supervise(&ids, config.migrate.then_some(&*cpus), &mut progress);
         let mut seen = Seen::default();
@@ -147,8 +155,40 @@ struct Shared<'a> {
     /// Requests that a thread has taken on itself.
     taken: AtomicU64,
     running: AtomicU64,
-    start: Barrier,
+    gate: Gate,
     stop: &'a AtomicBool,
+}
+
+/// What threads wait at until all of them are there.
+#[derive(Default)]
+struct Gate {
+    opened: Mutex<Option<Opened>>,
+    changed: Condvar,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Opened {
+    ToWork,
+    /// Not all of them could be started.
+    ForNothing,
+}
+
+impl Gate {
+    fn open(&self, opened: Opened) {
+        *self.opened.lock().unwrap_or_else(PoisonError::into_inner) = Some(opened);
+        self.changed.notify_all();
+    }
+
+    fn wait(&self) -> Opened {
+        let mut state = self.opened.lock().unwrap_or_else(PoisonError::into_inner);
+        loop {
+            if let Some(opened) = *state {
+                return opened;
+            }
+            let changed = self.changed.wait(state);
+            state = changed.unwrap_or_else(PoisonError::into_inner);
+        }
+    }
 }
 
 /// Counts a thread as ended, also where it panics.
@@ -165,7 +205,9 @@ impl Shared<'_> {
         let _running = Running(&self.running);
         let mut request = self.entries.request(mock);
         let mut seen = Seen::default();
-        self.start.wait();
+        if self.gate.wait() == Opened::ForNothing {
+            return Ok(seen);
+        }
         while self.taken.fetch_add(1, Ordering::Relaxed) < self.requests
             && !self.stop.load(Ordering::Relaxed)
         {
@@ -232,5 +274,23 @@ impl Seen {
         self.walls.add(&other.walls.0);
         self.longest = self.longest.max(other.longest);
         self.moved_within += other.moved_within;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn threads_that_wait_are_let_go_where_not_all_could_be_started() {
+        for opened in [Opened::ToWork, Opened::ForNothing] {
+            let gate = Gate::default();
+            let seen = thread::scope(|scope| {
+                let waiting = [(); 3].map(|()| scope.spawn(|| gate.wait()));
+                gate.open(opened);
+                waiting.map(|thread| thread.join().unwrap())
+            });
+            assert_eq!(seen, [opened; 3]);
+        }
     }
 }

@@ -16,7 +16,7 @@ pub use batching::{
     Amount, BATCHES, BatchingError, Driven, MOCK_NAME, SubjectError, Sweep, batching,
 };
 pub use front_end::{Doorbells, FrontEndError, FrontEndPoint, front_end};
-pub use integrity::{Check, Integrity, IntegrityError, integrity};
+pub use integrity::{Check, Finding, Integrity, IntegrityError, integrity};
 pub use kernel_cost::{
     COST_BATCHES, KernelCost, KernelCostError, KernelCosts, KernelVariant, kernel_cost,
 };

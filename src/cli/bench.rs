@@ -5,11 +5,25 @@ use clap::{Args, Subcommand};
 use super::{Format, interval};
 use crate::target::Target;
 
+/// What the help of a suite ends with.
+macro_rules! example {
+    ($arguments:literal) => {
+        concat!(
+            "Example:\n  hwptop bench ",
+            $arguments,
+            "\n\n",
+            exit_codes!()
+        )
+    };
+}
+
 #[derive(Debug, Subcommand)]
 pub(crate) enum BenchCommand {
     /// List the suites
+    #[command(after_help = example!("list"))]
     List,
     /// What a batch of 1 to 1024 entries costs, per entry
+    #[command(after_help = example!("batching --target selftest -o run.json"))]
     Batching(BatchingArgs),
     /// What single, array and coalesce make of captured streams, with 1, 2, 4 and 8
     /// vCPUs that share one guest queue; modelled
@@ -17,36 +31,43 @@ pub(crate) enum BenchCommand {
     /// Beside each capture a guest is measured that unmaps 2 MiB page by page before each
     /// sync; on SMMUv3, for comparison, also a queue of hardware's that the guest fills
     /// itself, without requests (hw-queue).
+    #[command(after_help = example!("policies --capture smmuv3-nvme-strict"))]
     Policies(PoliciesArgs),
     /// What the driver's front end takes per guest command, without a backend
+    #[command(after_help = example!("front-end --rounds 101 --format csv"))]
     FrontEnd(FrontEndArgs),
     /// What an attached probe pair costs, beside empty probes and bpftrace; with
     /// --target selftest, what kernel probes cost a request
+    #[command(after_help = example!("probe-cost --target selftest"))]
     ProbeCost(ProbeCostArgs),
     /// Whether the kernel probes' intervals can be true: threads make requests to the
     /// selftest's mock while they are moved between CPUs all the time
     ///
     /// Held against what the threads saw: requests, entries and driver ops are counted
     /// exactly; at least 0.9999 of the intervals are matched; none is 0 ns or longer than
-    /// the longest request that a thread saw; the sums add up. Exit code 1 where one of
-    /// that is not so.
+    /// the longest request that a thread saw; the sums add up. Where one of that is not so,
+    /// the exit code is 1; where no thread was moved within a request, nothing is proven,
+    /// and it is 3.
+    #[command(after_help = example!("integrity --requests 10000000 --threads 8"))]
     Integrity(IntegrityArgs),
     /// What the headless agent costs while the target is idle
+    #[command(after_help = example!("agent-cost --instances 64 --time 1m"))]
     AgentCost(AgentCostArgs),
     /// What putting the kernel probes on and taking them off costs
     ///
     /// Beside the times: what eBPF the kernel held before and after, of every process.
+    #[command(after_help = example!("attach-cost --rounds 100"))]
     AttachCost(AttachCostArgs),
 }
 
 #[derive(Args, Debug)]
 pub(crate) struct BatchingArgs {
-    /// What to measure: model[:vtd|smmuv3|amdvi][,instances=N],
+    /// What to measure: model[:vtd|smmuv3|amdvi][,instances=N] (1 to 64),
     /// selftest[:vtd|smmuv3|amdvi] (with smmuv3 the mock's vIOMMU, else its nested HWPT)
     /// or vfio:/dev/vfio/devices/vfioN (host unmaps where its IOMMU offers no nesting)
     #[arg(long, value_name = "T", default_value_t)]
     pub(crate) target: Target,
-    /// Measure each batch size for this long on each instance
+    /// Measure each batch size for this long on each instance, 10ms to 1h
     #[arg(long, value_name = "TIME", default_value = "250ms", value_parser = interval)]
     pub(crate) time: Duration,
     /// Measure exactly N requests of each batch size instead: no warm-up, no bare loop
@@ -67,7 +88,7 @@ pub(crate) struct PoliciesArgs {
     /// for more [default: all built-in ones]
     #[arg(long, value_name = "FILE")]
     pub(crate) capture: Vec<PathBuf>,
-    /// Measure each stream, number of vCPUs and policy for this long
+    /// Measure each stream, number of vCPUs and policy for this long, 10ms to 1h
     #[arg(long, value_name = "TIME", default_value = "200ms", value_parser = interval)]
     pub(crate) time: Duration,
     /// How to print the figures
@@ -124,10 +145,10 @@ pub(crate) struct IntegrityArgs {
 
 #[derive(Args, Debug)]
 pub(crate) struct AgentCostArgs {
-    /// Modelled instances that the agent watches
+    /// Modelled instances that the agent watches, 1 to 64
     #[arg(long, value_name = "N", default_value_t = 8, value_parser = clap::value_parser!(u16).range(1..=64))]
     pub(crate) instances: u16,
-    /// Watch for this long
+    /// Watch for this long, 10ms to 1h
     #[arg(long, value_name = "TIME", default_value = "20s", value_parser = interval)]
     pub(crate) time: Duration,
     /// How to print the figures

@@ -4,7 +4,8 @@ use clap::Args;
 
 use super::{MeasureArgs, duration};
 
-const AFTER_HELP: &str = "\
+const AFTER_HELP: &str = concat!(
+    "\
 A recording is NAME.jsonl, a line of JSON per interval, and NAME.hlog beside it, an
 HdrHistogram interval log with the latencies of every instance, object and stage.
 Both are only appended to: what is there can be read at any time, and after a full
@@ -13,8 +14,8 @@ disk or SIGKILL up to the last whole interval:
 With --hindsight, the minutes before something happened are kept, and nothing else;
 a ring that was left by a killed hwptop has recordings in it, too.
 
-With --commands, the commands are those that the kernel's driver gives to the hardware queue, in
-qi_submit_sync (VT-d), __arm_smmu_cmdq_issue_cmdlist (SMMUv3) or
+With --commands, the commands are those that the kernel's driver gives to the
+hardware queue, in qi_submit_sync (VT-d), __arm_smmu_cmdq_issue_cmdlist (SMMUv3) or
 __iommu_queue_command_sync (AMD-Vi), in the order of the calls; commands of
 several CPUs at the same time can be in another order in the queue. The sync that
 the driver appends by itself is added; VT-d's status address in it is made up. Of
@@ -27,8 +28,13 @@ once a second everything until then is put into them, so that a recording that i
 killed can be replayed up to there:
   hwptop top --target model --capture FILE
 
-With CMD, the exit code is CMD's; a signal that ends the recording is handed on to
-it as SIGTERM. Without, the recording lasts until Ctrl-C or --time.";
+Without CMD, the recording lasts until Ctrl-C or --time. With it, the exit code is
+CMD's as soon as it runs, and 2 where it cannot be started; a signal that ends the
+recording is handed on to it as SIGTERM.
+
+",
+    exit_codes!()
+);
 
 #[derive(Args, Debug)]
 #[command(after_help = AFTER_HELP)]
@@ -39,10 +45,10 @@ pub(crate) struct RecordArgs {
     pub(crate) commands: bool,
     /// Write here. A recording is NAME.jsonl, and must not be there yet [default:
     /// hwptop-recording.jsonl]; commands are compressed where the name ends in .gz, and
-    /// replace what was there [default: hwptop-commands.csv.gz]
+    /// replace what was there as soon as one is recorded [default: hwptop-commands.csv.gz]
     #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
-    /// End after this long, e.g. 10s
+    /// End after this long: a number and ns, us, ms, s, m or h, e.g. 10s, 5m
     #[arg(long, value_name = "TIME", value_parser = length, conflicts_with = "program")]
     pub(crate) time: Option<Duration>,
     /// With --commands, room for commands between kernel and file, 4K to 1G, rounded up to a power of two;

@@ -5,19 +5,21 @@ use hwptop_bench::fleet::Pace;
 
 use super::{ShowArgs, speed};
 
-const AFTER_HELP: &str = "\
+const AFTER_HELP: &str = concat!(
+    "\
 A recording is NAME.jsonl with its histograms beside it in NAME.hlog; hwptop record
 makes both. One that was cut off, by a full disk or by SIGKILL, is shown up to its
 last whole interval. Totals are those since the recording began.
-
-Exit codes: 0 done, 2 no recording or a damaged one, with the file and line; 130
-stopped by a signal before it was done.
 
 Examples:
   hwptop replay hwptop-recording.jsonl                the dashboard, at the pace of then
   hwptop replay hwptop-recording.jsonl --step         an interval for each press of n
   hwptop replay hwptop-recording.jsonl --once         all of it in one table
-  hwptop replay hwptop-recording.jsonl --format csv   every interval, for a script";
+  hwptop replay hwptop-recording.jsonl --format csv   every interval, for a script
+
+",
+    exit_codes!()
+);
 
 #[derive(Args, Debug)]
 #[command(after_help = AFTER_HELP)]

@@ -84,7 +84,7 @@ impl Live {
         target: &Target,
         (vendor, count): (Option<Vendor>, NonZeroU16),
     ) -> Result<Self, Failure> {
-        let mut captures = captures(&args.replay.capture, vendor)?;
+        let mut captures = captures(&args.replay.capture, vendor, target)?;
         if args.replay.capture.is_empty() {
             captures.truncate(usize::from(count.get()));
         }

@@ -73,7 +73,7 @@ fn run(stream: &mut CommandStream, files: &mut Files, end: &mut End) -> anyhow::
     line.clear();
     let submissions = stream.finish()?;
     files.write(stream, &submissions)?;
-    files.finish()
+    files.flush()
 }
 
 fn progress(stream: &CommandStream, since: Duration) -> String {

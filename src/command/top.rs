@@ -39,8 +39,10 @@ pub(crate) fn top(args: &TopArgs) -> Result<(), Failure> {
 
 /// Starts what the arguments name, or what this machine offers.
 pub(super) fn start(args: &MeasureArgs) -> Result<Live, Failure> {
-    let target = args.target.clone().unwrap_or_else(|| default_target(args));
-    Live::start(args, &target)
+    match &args.target {
+        Some(target) => Live::start(args, target),
+        None => start_default(args),
+    }
 }
 
 /// Whether a person looks on, and wants the dashboard.
@@ -53,15 +55,20 @@ fn is_terminal() -> bool {
 }
 
 /// The kernel where there is an IOMMU that can be watched, unless the arguments say what to
-/// replay.
-fn default_target(args: &MeasureArgs) -> Target {
+/// replay; else the model, also where the kernel looked watchable and is not.
+fn start_default(args: &MeasureArgs) -> Result<Live, Failure> {
     let host = Host::running();
     let watchable = || can_watch_kernel(&plan(&Facts::read(&host))).is_ok();
     if args.replay.first_given().is_none() && has_iommu(&host) && watchable() {
-        Target::Kernel
-    } else {
-        Target::default()
+        match Live::start(args, &Target::Kernel) {
+            Err(Failure::Cannot(error)) => remark(&format!(
+                "what follows is the model, since this machine's IOMMUs cannot be watched: {}",
+                Failure::Cannot(error)
+            )),
+            started => return started,
+        }
     }
+    Live::start(args, &Target::default())
 }
 
 pub(super) fn dashboard(

@@ -5,12 +5,15 @@ mod arm64;
 mod detach;
 mod guest;
 mod intel;
+mod recording;
 mod refusals;
 
 use std::env;
 use std::fs;
+use std::io::Read as _;
 use std::path::Path;
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
+use std::time::{Duration, Instant};
 
 /// `cargo xtask lab`, with as little output of its own as it can.
 fn lab(profile: &str, output: &Path, options: &[&str], command: &[&str]) -> Output {
@@ -81,6 +84,36 @@ fn a_guest_that_hangs_is_ended_and_named() {
     assert_eq!(output.status.code(), Some(124), "{stderr}");
     assert!(stderr.contains("x86-intel: ended after 20 s"), "{stderr}");
     assert!(stderr.contains("--timeout"), "{stderr}");
+}
+
+#[test]
+#[ignore = "needs the lab x86-intel: boots it and does not read what it writes"]
+fn a_reader_that_pauses_or_goes_does_not_hold_up_the_end() {
+    let folder = tempfile::tempdir().unwrap();
+    let start = |timeout: &str| {
+        let program = env::var_os("HWPTOP_LAB").expect("HWPTOP_LAB, which `cargo xtask test` sets");
+        let mut lab = Command::new(program);
+        lab.args(["lab", "x86-intel", "--quiet", "--no-install", "--output"])
+            .arg(folder.path())
+            .args(["--timeout", timeout, "--", "yes"])
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
+        lab.spawn().expect("cannot start the lab")
+    };
+    let begun = Instant::now();
+    let mut paused = start("15s");
+    assert_eq!(paused.wait().unwrap().code(), Some(124));
+    let took = begun.elapsed();
+    assert!(took < Duration::from_mins(1), "{took:?}");
+
+    let mut gone = start("300s");
+    let mut first = [0; 2];
+    gone.stdout.take().unwrap().read_exact(&mut first).unwrap();
+    assert_eq!(&first, b"y\n");
+    let output = gone.wait_with_output().unwrap();
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(141), "{stderr}");
+    assert!(!stderr.contains("error: "), "{stderr}");
 }
 
 #[test]

@@ -25,6 +25,7 @@ mod voice;
 use anyhow::{Context as _, Result, bail};
 use std::fs;
 use std::io::{self, IsTerminal as _};
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{self, ExitCode};
 use std::time::Duration;
@@ -51,8 +52,11 @@ In the guest:
   HWPTOP_LAB_PROFILE    the profile
   lab-vfio-bind ADDRESS binds another function and prints its device
 
-Exit codes: CMD's own; 124 where the time was over, 125 where the guest ended before CMD did (a panic), 130 on Ctrl-C,
-2 for a wrong command line, 3 where QEMU or the kernel cannot be had here.
+What CMD writes is passed on as it comes and may be 1 GiB each on stdout and stderr.
+
+Exit codes: CMD's own; 124 where the time was over, 125 where the guest ended before CMD did (a panic) or CMD wrote too
+much, 130 on Ctrl-C, 141 where nobody reads what CMD writes any more, 2 for a wrong command line, 3 where QEMU or the
+kernel cannot be had here.
 
 Examples:
   cargo xtask lab --list
@@ -70,6 +74,7 @@ const NO_ANSWER: u8 = 125;
 const USAGE: u8 = 2;
 const CANNOT_RUN: u8 = 3;
 const INTERRUPTED: u8 = 130;
+const PIPE_CLOSED: u8 = 141;
 
 /// A machine that is ready to boot.
 struct Lab {
@@ -172,12 +177,22 @@ fn share(repo: &Repo, profile: &str, options: &Options) -> Result<PathBuf> {
     fs::create_dir_all(&folder).with_context(|| format!("cannot create {}", folder.display()))?;
     for file in &options.files {
         let name = file.file_name().context("a file without a name")?;
-        fs::copy(file, folder.join(name))
+        copy(file, &folder.join(name))
             .with_context(|| format!("cannot copy {} for the guest", file.display()))?;
     }
     folder
         .canonicalize()
         .with_context(|| format!("cannot find {}", folder.display()))
+}
+
+/// Copies a file, unless it is there already: one that is copied onto itself is emptied.
+fn copy(file: &Path, to: &Path) -> io::Result<()> {
+    let identity = |path: &Path| fs::metadata(path).map(|about| (about.dev(), about.ino()));
+    let is_there = identity(to).is_ok_and(|there| identity(file).is_ok_and(|it| it == there));
+    if !is_there {
+        fs::copy(file, to)?;
+    }
+    Ok(())
 }
 
 /// Says how it ended, and which exit code that is.
@@ -218,6 +233,23 @@ fn conclude(
             NO_ANSWER,
             &format!("{name}: QEMU ended ({status}) before CMD did; {}", tail()),
         ),
+        End::Unread => failure(
+            TIMED_OUT,
+            &format!(
+                "{name}: ended after {} s, when what CMD had written was not read yet",
+                timeout.as_secs_f64()
+            ),
+        ),
+        End::Flood => failure(
+            NO_ANSWER,
+            &format!(
+                "{name}: ended, since CMD wrote more than {} MiB; into a file in its working \
+                 directory it may write more",
+                guest::OUTPUT_MAX >> 20
+            ),
+        ),
+        // As `head` ends what it reads from: without a word.
+        End::Closed => ExitCode::from(PIPE_CLOSED),
         End::Interrupted => failure(INTERRUPTED, "interrupted"),
     }
 }
@@ -299,6 +331,28 @@ impl Lab {
             share,
             threads: options.threads(),
             timeout: options.timeout,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_that_is_in_the_guests_folder_already_stays_what_it_is() {
+        let folder = tempfile::tempdir().unwrap();
+        let [file, link, other] = ["file", "link", "other"].map(|name| folder.path().join(name));
+        fs::write(&file, "a capture").unwrap();
+        std::os::unix::fs::symlink(&file, &link).unwrap();
+        for (from, to) in [
+            (&file, &file),
+            (&link, &file),
+            (&file, &link),
+            (&file, &other),
+        ] {
+            copy(from, to).unwrap();
+            assert_eq!(fs::read_to_string(to).unwrap(), "a capture");
         }
     }
 }

@@ -1,6 +1,9 @@
 use aya::maps::MapError;
 
-use crate::{kernel::btf::BtfError, readiness::Missing};
+use crate::{
+    kernel::{btf::BtfError, reason::Reason},
+    readiness::Missing,
+};
 
 /// Why no commands can be recorded here.
 #[derive(Debug, thiserror::Error)]
@@ -21,37 +24,21 @@ pub enum CommandError {
     /// The kernel's types cannot be read, or are not as the programs need them.
     #[error(transparent)]
     Types(#[from] BtfError),
-    /// The driver's function is not there.
-    #[error(
-        "this kernel has no function {} that a program can be put on (looked for in its BTF): it is \
-         another version, or its compiler changed the function", .functions.join(" or ")
-    )]
-    NoFunction {
-        /// The names it has in the kernels that are known.
-        functions: &'static [&'static str],
-    },
-    /// The driver's function has other parameters.
-    #[error("this kernel's {function}({found}) takes something else than ({expected})")]
-    Parameters {
-        /// The function.
-        function: &'static str,
-        /// What it takes here.
-        found: String,
-        /// What it takes in the kernels that are known.
-        expected: String,
-    },
+    /// No program can be put on the driver's function.
+    #[error("no commands can be recorded: {}", .0.with_remedy())]
+    Site(Reason),
     /// The kernel refused the object.
     #[error("loading the eBPF object: {0}")]
     Load(#[from] aya::EbpfError),
     /// The kernel lets no program onto the function.
     #[error(
-        "no program can be put on {function}: by fentry: {fentry}; by kprobe: {kprobe}. A kernel in \
-         lockdown mode (/sys/kernel/security/lockdown) refuses both; fentry needs CONFIG_FUNCTION_TRACER=y and \
-         CONFIG_DEBUG_INFO_BTF=y, kprobes CONFIG_KPROBE_EVENTS=y"
+        "no program can be put on {function}: by fentry: {fentry}; by kprobe: {kprobe}. fentry needs \
+         CONFIG_FUNCTION_TRACER=y and CONFIG_DEBUG_INFO_BTF=y, kprobes CONFIG_KPROBE_EVENTS=y; dmesg may \
+         say more"
     )]
     Refused {
         /// The function.
-        function: &'static str,
+        function: String,
         /// Why not by fentry.
         fentry: String,
         /// Why not by kprobe.

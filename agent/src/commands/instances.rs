@@ -1,6 +1,6 @@
 use std::collections::HashMap;
 
-use hwptop_abi::{UnitCell, Vendor};
+use hwptop_abi::UnitCell;
 
 /// What was counted of one instance. As soon as the program is detached,
 /// `submissions = recorded_submissions + lost_submissions`, and so for commands.
@@ -89,17 +89,6 @@ fn name(cell: &UnitCell, number: usize) -> String {
     bytes.iter().map(plain).collect()
 }
 
-/// Whose the instance of this name in `/sys/class/iommu` is.
-pub(super) fn vendor_of(name: &str) -> Option<Vendor> {
-    [
-        ("dmar", Vendor::Vtd),
-        ("ivhd", Vendor::AmdVi),
-        ("smmu3.", Vendor::SmmuV3),
-    ]
-    .into_iter()
-    .find_map(|(prefix, vendor)| name.starts_with(prefix).then_some(vendor))
-}
-
 #[cfg(test)]
 mod tests {
     use hwptop_abi::UNIT_NAME_BYTES;
@@ -167,15 +156,5 @@ mod tests {
         assert!(!instances.are_settled());
         instances.counts_mut(0).recorded_submissions = 3;
         assert!(instances.are_settled());
-    }
-
-    #[test]
-    fn the_vendor_is_told_by_the_name() {
-        assert_eq!(vendor_of("dmar12"), Some(Vendor::Vtd));
-        assert_eq!(vendor_of("ivhd0"), Some(Vendor::AmdVi));
-        assert_eq!(vendor_of("smmu3.0x0000000009050000"), Some(Vendor::SmmuV3));
-        for other in ["iommufd_selftest_iommu.0", "smmu.0x1", "gart", ""] {
-            assert_eq!(vendor_of(other), None, "{other}");
-        }
     }
 }

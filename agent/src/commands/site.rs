@@ -1,19 +1,26 @@
 use hwptop_abi::{COMMAND_BYTES, Vendor};
 
 use super::error::CommandError;
-use crate::kernel::btf::{BtfError, KernelTypes};
+use crate::kernel::{
+    btf::{BtfError, KernelTypes},
+    config::KernelConfig,
+    reason::Reason,
+    site::{SITES, Site as Function},
+    symbols::Symbols,
+};
 
 /// Where a driver hands commands over, and where what the program reads lies in this
 /// kernel.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Site {
-    pub(super) function: &'static str,
+    /// The function as this kernel names it.
+    pub(super) symbol: String,
+    /// The function as BTF names it, or why fentry cannot be put on it.
+    pub(super) by_fentry: Result<&'static str, Reason>,
     /// The program for fentry.
     pub(super) fentry: &'static str,
     /// The program for a kprobe.
     pub(super) kprobe: &'static str,
-    /// The module that has the function; `None` is the kernel itself.
-    pub(super) module: Option<String>,
     /// From the unit's structure to the pointer to its device, in bytes.
     pub(super) device_at: u32,
     /// From the device to the pointer to its name, in bytes.
@@ -24,11 +31,13 @@ pub(super) struct Site {
 
 /// What the programs know of a vendor's function.
 struct Known {
-    /// The names it has; one that is not the first has the same parameters.
+    /// The names it has; one that is not the first, which is in [`SITES`], has the same
+    /// parameters.
     functions: &'static [&'static str],
-    parameters: &'static [&'static str],
-    /// Which of them points to the commands.
+    /// Which of its parameters points to the commands.
     commands: usize,
+    /// What a command is where the kernel does not tell the function's parameters.
+    command: &'static str,
     fentry: &'static str,
     kprobe: &'static str,
 }
@@ -38,8 +47,8 @@ impl Known {
         match vendor {
             Vendor::Vtd => Self {
                 functions: &["qi_submit_sync"],
-                parameters: &["iommu", "desc", "count", "options"],
                 commands: 1,
+                command: "struct qi_desc",
                 fentry: "record_vtd",
                 kprobe: "record_vtd_kp",
             },
@@ -48,64 +57,96 @@ impl Known {
                     "__arm_smmu_cmdq_issue_cmdlist",
                     "arm_smmu_cmdq_issue_cmdlist",
                 ],
-                parameters: &["smmu", "cmdq", "cmds", "n", "sync"],
                 commands: 2,
+                command: "u64",
                 fentry: "record_smmuv3",
                 kprobe: "record_smmuv3_kp",
             },
             Vendor::AmdVi => Self {
                 functions: &["__iommu_queue_command_sync"],
-                parameters: &["iommu", "cmd", "sync"],
                 commands: 1,
+                command: "struct iommu_cmd",
                 fentry: "record_amdvi",
                 kprobe: "record_amdvi_kp",
             },
         }
     }
+
+    /// The function as it is known.
+    fn site(&self) -> Option<&'static Function> {
+        let is_it = |site: &&Function| Some(&site.function) == self.functions.first();
+        SITES.iter().find(is_it)
+    }
+}
+
+/// The names that a vendor's function has in the kernels that are known.
+pub(super) const fn functions(vendor: Vendor) -> &'static [&'static str] {
+    Known::of(vendor).functions
 }
 
 impl Site {
-    /// Finds the vendor's function and the structures that it is given by its own
-    /// signature: their names are the kernel's, too.
-    pub(super) fn find(vendor: Vendor, types: &KernelTypes) -> Result<Self, CommandError> {
+    /// Finds the vendor's function by the name that the compiler left it, and the
+    /// structures that it is given.
+    pub(super) fn find(
+        vendor: Vendor,
+        (symbols, config): (&Symbols, &KernelConfig),
+        types: &KernelTypes,
+    ) -> Result<Self, CommandError> {
         let known = Known::of(vendor);
-        let found = known
-            .functions
-            .iter()
-            .find_map(|function| Some((*function, types.function(function)?)));
-        let (function, signature) = found.ok_or(CommandError::NoFunction {
-            functions: known.functions,
-        })?;
-        let names: Vec<&str> = signature
-            .parameters
-            .iter()
-            .map(|parameter| parameter.name.as_str())
-            .collect();
-        let other = || CommandError::Parameters {
-            function,
-            found: names.join(", "),
-            expected: known.parameters.join(", "),
+        let site = known.site().ok_or(CommandError::Foreign(known.fentry))?;
+        let named = |&function: &&'static str| Some((function, symbols.find(function)?));
+        let found = known.functions.iter().find_map(named);
+        let refused = |reason| Err(CommandError::Site(reason));
+        let Some((function, symbol)) = found else {
+            return refused(if symbols.is_readable() {
+                let setting = config.setting(site.option);
+                Reason::NoFunction { site, setting }
+            } else {
+                Reason::NoSymbols
+            });
         };
-        if names != known.parameters {
-            return Err(other());
+        if symbol.copies > 1 {
+            return refused(Reason::Ambiguous {
+                name: symbol.name.clone(),
+                copies: symbol.copies,
+            });
         }
-        let pointed = |at: usize| {
-            let name = &signature.parameters.get(at)?.type_name;
-            name.strip_suffix(" *")
+        let signature = types.function(function);
+        let parameters: Option<Vec<String>> = signature.map(|signature| {
+            let all = signature.parameters.into_iter();
+            all.map(|parameter| parameter.type_name).collect()
+        });
+        if let Some(found) = parameters.as_ref().filter(|found| !site.takes(found)) {
+            return refused(Reason::OtherParameters {
+                site,
+                found: found.join(", "),
+            });
+        }
+        let by_fentry = if symbol.name != function {
+            Err(Reason::Renamed(symbol.name.clone()))
+        } else if let Some(module) = &symbol.module {
+            Err(Reason::InModule(module.clone()))
+        } else if parameters.is_none() {
+            Err(Reason::NotInBtf(function))
+        } else {
+            Ok(function)
         };
-        let unit = pointed(0).and_then(|name| name.strip_prefix("struct "));
-        let unit = unit.ok_or_else(other)?;
-        let command_bytes = pointed(known.commands).and_then(|name| command_bytes(name, types));
+        let pointed = parameters.and_then(|mut all| {
+            let pointer = (known.commands < all.len()).then(|| all.swap_remove(known.commands));
+            Some(pointer?.strip_suffix(" *")?.to_owned())
+        });
+        let command = pointed.as_deref().unwrap_or(known.command);
+        let no_command = || BtfError::NoStruct(format!("of {function}'s commands with a size"));
+        let unit = site.parameters.first().copied().unwrap_or_default();
+        let unit = unit.trim_start_matches("struct ").trim_end_matches(" *");
         Ok(Self {
-            function,
+            symbol: symbol.name.clone(),
+            by_fentry,
             fentry: known.fentry,
             kprobe: known.kprobe,
-            module: signature.module.clone(),
             device_at: types.member_offset(unit, "iommu.dev")?,
             name_at: types.member_offset("device", "kobj.name")?,
-            command_bytes: command_bytes.ok_or_else(|| {
-                BtfError::NoStruct(format!("of {function}'s commands with a size"))
-            })?,
+            command_bytes: command_bytes(command, types).ok_or_else(no_command)?,
         })
     }
 }
@@ -121,3 +162,6 @@ fn command_bytes(type_name: &str, types: &KernelTypes) -> Option<u32> {
     let width = usize::try_from(bytes).ok()?;
     (width.is_multiple_of(16) && (16..=COMMAND_BYTES).contains(&width)).then_some(bytes)
 }
+
+#[cfg(test)]
+mod tests;

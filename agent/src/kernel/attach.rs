@@ -19,7 +19,7 @@ use super::{
 };
 use crate::{
     Missing,
-    message::full_message,
+    message::program_message,
     nanos,
     snapshot::{How, StageAttachment},
 };
@@ -222,7 +222,7 @@ impl Attaching<'_> {
                     for program in [site.begin, site.end].into_iter().flatten() {
                         self.unload(program, method);
                     }
-                    plan.reject(self.facts, Reason::NotAttached(full_message(&error)));
+                    plan.reject(self.facts, Reason::NotAttached(program_message(&error)));
                 }
             }
         }

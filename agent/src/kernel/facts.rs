@@ -35,7 +35,8 @@ pub enum Lockdown {
     Integrity,
     /// It may not be read either.
     Confidentiality,
-    /// securityfs is not mounted, or there is no lockdown in this kernel.
+    /// securityfs is not mounted, or there is no lockdown in this kernel; if it may not be
+    /// read, the kernel says so when it is asked.
     Unknown,
 }
 
@@ -195,6 +196,11 @@ impl Facts {
     fn ask(&mut self) {
         self.answers.kprobe = Some(attempt::load(Program::Kprobe));
         self.answers.tracepoint = Some(attempt::load(Program::Tracepoint));
+        // Nothing but lockdown takes the helper from a program that may be loaded.
+        let is_read = attempt::load(Program::Reader).is_ok();
+        if self.lockdown == Lockdown::Unknown && self.answers.kprobe == Some(Ok(())) && !is_read {
+            self.lockdown = Lockdown::Confidentiality;
+        }
         if let Ok(known) = &self.btf {
             let own = known.ids.iter().filter(|(function, _)| {
                 // Only the kernel's own ids mean something without naming the module.

@@ -46,7 +46,7 @@ const EFR2_GCR3_TRP_MODE: u32 = 3;
 pub(super) fn read(host: &Host, facts: &Facts) -> Vec<KernelInstance> {
     let one = |name: String| {
         let mock = is_mock(&name);
-        let vendor = vendor(&name);
+        let vendor = vendor_of(&name);
         let kind = match facts.virtual_machine {
             _ if mock => InstanceKind::Mock,
             Some(_) => InstanceKind::Emulated,
@@ -84,17 +84,16 @@ fn is_mock(name: &str) -> bool {
     name.starts_with("iommufd_selftest_iommu")
 }
 
-/// By the names that the drivers give in `iommu_device_sysfs_add`.
-fn vendor(name: &str) -> Option<Vendor> {
-    if name.starts_with("dmar") {
-        Some(Vendor::Vtd)
-    } else if name.starts_with("ivhd") {
-        Some(Vendor::AmdVi)
-    } else if name.starts_with("smmu3.") {
-        Some(Vendor::SmmuV3)
-    } else {
-        None
-    }
+/// Whose the instance of this name is, by the names that the drivers give in
+/// `iommu_device_sysfs_add`.
+pub(crate) fn vendor_of(name: &str) -> Option<Vendor> {
+    [
+        ("dmar", Vendor::Vtd),
+        ("ivhd", Vendor::AmdVi),
+        ("smmu3.", Vendor::SmmuV3),
+    ]
+    .into_iter()
+    .find_map(|(prefix, vendor)| name.starts_with(prefix).then_some(vendor))
 }
 
 /// The VT-d driver nests where scalable mode is on and the unit has both capabilities.

@@ -5,7 +5,7 @@ use std::{
 
 /// How often the kernel left a program out, because it was already running on that CPU.
 /// Kernels before 5.12 do not tell; it is 0 there.
-pub(super) fn of_program(program: BorrowedFd<'_>) -> u64 {
+pub(crate) fn of_program(program: BorrowedFd<'_>) -> u64 {
     // aya has no accessor for `bpf_prog_info.recursion_misses`; the same is shown here.
     let info = fs::read_to_string(format!("/proc/self/fdinfo/{}", program.as_raw_fd()));
     let info = info.unwrap_or_default();

@@ -154,13 +154,13 @@ impl Reason {
             Self::NoKprobes(_) => "a kernel with CONFIG_KPROBES=y, CONFIG_KPROBE_EVENTS=y".to_owned(),
             Self::NoTracefs => "mount -t tracefs none /sys/kernel/tracing; run as root".to_owned(),
             Self::NoTracepoint => "a kernel with CONFIG_FTRACE_SYSCALLS=y".to_owned(),
-            Self::Refused(_) => {
-                "a security module or this kernel's own policy says so: see dmesg".to_owned()
+            Self::Refused(_) | Self::NotAttached(_) => {
+                "a security module or this kernel's own policy says so: see dmesg"
+                    .to_owned()
             }
             Self::NotInBtf(_)
             | Self::NoMember(_)
             | Self::OtherParameters { .. }
-            | Self::NotAttached(_)
             | Self::NotAskedFor
             | Self::Renamed(_)
             | Self::Ambiguous { .. }

@@ -63,7 +63,7 @@ pub const NUMBER: &str = "a number";
 
 impl Site {
     /// Whether a function with parameters of these types is the one that the programs know.
-    pub(super) fn takes(&self, types: &[String]) -> bool {
+    pub(crate) fn takes(&self, types: &[String]) -> bool {
         let fits = |(found, wanted): (&String, &&str)| match *wanted {
             POINTER => found.ends_with('*'),
             NUMBER => !found.ends_with('*'),

@@ -26,7 +26,7 @@ pub struct Symbols {
 impl Symbols {
     /// Looks for functions in `/proc/kallsyms`. Its names are there for everybody; only
     /// the addresses can be hidden, and nothing here needs them.
-    pub(super) fn read(host: &Host, wanted: &[&'static str]) -> Self {
+    pub(crate) fn read(host: &Host, wanted: &[&'static str]) -> Self {
         let mut symbols = Self::default();
         let bytes = host.bytes("proc/kallsyms").unwrap_or_default();
         symbols.readable = !bytes.is_empty();

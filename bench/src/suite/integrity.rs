@@ -14,7 +14,7 @@ use crate::load::{LoadConfig, LoadError, LoadReport, load};
 
 mod check;
 
-pub use check::Check;
+pub use check::{Check, Finding};
 use check::{Counted, checks};
 
 /// The least part of the seen intervals that must have been recorded.
@@ -34,10 +34,23 @@ pub struct Integrity {
 }
 
 impl Integrity {
-    /// Whether every check holds.
+    /// What all checks together found: one that fails goes before one that proves nothing.
     #[must_use]
-    pub fn holds(&self) -> bool {
-        self.checks.iter().all(|check| check.holds)
+    pub fn finding(&self) -> Finding {
+        let any = |finding| self.checks.iter().any(|check| check.finding == finding);
+        if any(Finding::Fails) {
+            Finding::Fails
+        } else if any(Finding::ProvesNothing) {
+            Finding::ProvesNothing
+        } else {
+            Finding::Holds
+        }
+    }
+
+    /// The checks that found this.
+    pub fn with_finding(&self, finding: Finding) -> impl Iterator<Item = &Check> {
+        let found = move |check: &&Check| check.finding == finding;
+        self.checks.iter().filter(found)
     }
 }
 

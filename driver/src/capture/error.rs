@@ -45,7 +45,7 @@ pub enum CaptureFault {
     /// The header is not that of the vendor whose stream this should be.
     #[error(
         "the header is not that of a {0} stream (t_us,lo,hi for vtd, t_us,cmd0,cmd1 for smmuv3 and amdvi); \
-         leave the vendor out of the target"
+         give a stream of that vendor, or leave the vendor out of the target where it can be"
     )]
     OtherVendor(&'static str),
     /// The header is none of a capture.

@@ -1,3 +1,5 @@
+use std::sync::Arc;
+
 use iommufd_bindings::{
     iommu_hwpt_alloc, iommu_hwpt_data_type_IOMMU_HWPT_DATA_AMD_GUEST as AMD_GUEST,
     iommu_hwpt_data_type_IOMMU_HWPT_DATA_ARM_SMMUV3 as ARM_SMMUV3,
@@ -103,7 +105,7 @@ impl Device {
             .iommufd()
             .alloc_iommu_hwpt(&mut command)
             .map_err(Error::during(step))?;
-        let needs = vec![under.needed()];
+        let needs = self.needs(under);
         Ok(Object::new(&self.context, command.out_hwpt_id, needs))
     }
 
@@ -127,7 +129,7 @@ impl Device {
             .iommufd()
             .alloc_iommu_viommu(&mut command)
             .map_err(Error::during(Step::Viommu))?;
-        let needs = vec![parent.needed()];
+        let needs = self.needs(parent);
         Ok(Object::new(&self.context, command.out_viommu_id, needs))
     }
 
@@ -149,8 +151,15 @@ impl Device {
             .alloc_iommu_vdevice(&mut command)
             .map_err(Error::during(Step::Vdevice))?;
         // A device that is unbound before its vDEVICE is destroyed leaves the id taken.
-        let needs = vec![viommu.needed(), std::sync::Arc::clone(&self.bound)];
+        let needs = self.needs(viommu);
         Ok(Object::new(&self.context, command.out_vdevice_id, needs))
+    }
+
+    /// What an object needs that is made for this device: what it is made from, and the
+    /// device bound. One that is unbound before its vDEVICE is destroyed leaves the
+    /// vDEVICE's id taken.
+    fn needs(&self, from: &Object) -> Vec<Needed> {
+        vec![from.needed(), Arc::clone(&self.bound)]
     }
 }
 

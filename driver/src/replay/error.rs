@@ -58,6 +58,17 @@ pub enum ReplayError {
         /// The most there may be.
         max: usize,
     },
+    /// Too many devices for where the stream is to go.
+    #[error(
+        "the stream names {found} devices, and a guest there has {max} at most; give the \
+         capture of such a guest, or take the model"
+    )]
+    TooManyDevices {
+        /// How many it names.
+        found: usize,
+        /// The most there may be.
+        max: usize,
+    },
     /// Guest memory could not be mapped.
     #[error(
         "mapping guest memory failed: {0}; free memory or raise the limit of mappings (vm.max_map_count)"

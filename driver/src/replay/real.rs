@@ -21,7 +21,7 @@ const MOCK_DEVICES_MAX: usize = 256;
 ///
 /// # Errors
 /// [`ReplayError::Iommufd`] where the kernel has no selftest or refuses;
-/// [`ReplayError::TooManyTargets`] above 256 devices.
+/// [`ReplayError::TooManyDevices`] above 256 of them.
 pub fn selftest_guest(
     context: &Context,
     stream: &Stream,
@@ -50,7 +50,7 @@ pub fn decorated_selftest_guest<B: Backend>(
 /// name one device at most, which is the one that is called so in the guest.
 ///
 /// # Errors
-/// [`ReplayError::Iommufd`] where the kernel refuses, [`ReplayError::TooManyTargets`]
+/// [`ReplayError::Iommufd`] where the kernel refuses, [`ReplayError::TooManyDevices`]
 /// where the stream names several devices, [`ReplayError::NoNesting`] for AMD-Vi.
 pub fn vfio_guest(
     device: &VfioDevice,
@@ -70,9 +70,7 @@ pub fn decorated_vfio_guest<B: Backend>(
     number: u16,
     around_backend: impl FnOnce(VfioBackend) -> B,
 ) -> Result<Guest<B>, ReplayError> {
-    if stream.devices().len() > 1 {
-        return Err(ReplayError::TooManyTargets { max: 1 });
-    }
+    at_most(1, stream)?;
     let backend = match stream.vendor() {
         Vendor::SmmuV3 => device.vsmmu(names(stream)[0]),
         Vendor::Vtd => device.vtd_s1(stream.targets().len()),
@@ -102,6 +100,15 @@ fn guest<B: Backend>(
     Ok(guest)
 }
 
+/// Refuses a stream with more devices.
+fn at_most(max: usize, stream: &Stream) -> Result<(), ReplayError> {
+    let found = stream.devices().len();
+    if found > max {
+        return Err(ReplayError::TooManyDevices { found, max });
+    }
+    Ok(())
+}
+
 /// What the guest calls its devices: it has one at least.
 fn names(stream: &Stream) -> &[DeviceId] {
     match stream.devices() {
@@ -111,10 +118,7 @@ fn names(stream: &Stream) -> &[DeviceId] {
 }
 
 fn mock(context: &Context, stream: &Stream) -> Result<(SelftestBackend, Targets), ReplayError> {
-    if stream.devices().len() > MOCK_DEVICES_MAX {
-        let max = MOCK_DEVICES_MAX;
-        return Err(ReplayError::TooManyTargets { max });
-    }
+    at_most(MOCK_DEVICES_MAX, stream)?;
     objects(context, stream).map_err(ReplayError::Iommufd)
 }
 
@@ -145,4 +149,21 @@ fn objects(context: &Context, stream: &Stream) -> Result<(SelftestBackend, Targe
         objects.push(viommu);
     }
     Ok((SelftestBackend::new(context, known, objects), targets))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Capture;
+    use crate::smmuv3::command;
+
+    #[test]
+    fn a_stream_with_more_devices_than_there_may_be_is_told_of_devices_only() {
+        let commands = [1, 2].map(|sid| command::cfgi_cd_all(DeviceId(sid)).words());
+        let stream = Stream::from_capture(&Capture::of(Vendor::SmmuV3, commands)).unwrap();
+        assert!(at_most(2, &stream).is_ok());
+        let error = at_most(1, &stream).unwrap_err().to_string();
+        assert!(error.contains("names 2 devices"), "{error}");
+        assert!(!error.contains("pairs"), "{error}");
+    }
 }

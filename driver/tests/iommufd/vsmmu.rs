@@ -1,13 +1,15 @@
 //! A VFIO device behind a real SMMUv3 that offers nesting.
 
-use hwptop_driver::iommufd::{Nesting, VfioBackend};
+use hwptop_driver::iommufd::{
+    Context, Device, Ioas, Nesting, Object, Step, VfioBackend, VfioDevice,
+};
 use hwptop_driver::smmuv3::{Asid, command};
 use hwptop_driver::{
-    ArmSmmuV3Invalidate, Backend, Capture, DeviceId, Entries, InvalidateError, ObjectId, Pasid,
-    Policy, Stream, TimingProfile, Vendor, modelled_guest, vfio_guest,
+    ArmSmmuV3, ArmSmmuV3Invalidate, Backend, Capture, DeviceId, Entries, InvalidateError, ObjectId,
+    Pasid, Policy, Stream, TimingProfile, Vendor, modelled_guest, vfio_guest,
 };
 
-use crate::function::device;
+use crate::function::{cdev, device};
 use crate::same::compare;
 
 const SID: DeviceId = DeviceId(0x42);
@@ -99,5 +101,34 @@ fn a_captured_stream_replays_through_the_front_end_into_the_vsmmu() {
         let mut real = vfio_guest(&device, &stream, 0).unwrap();
         let mut model = modelled_guest(&stream, 0, &TimingProfile::INSTANT).unwrap();
         compare(&mut real, &mut model, policy);
+    }
+}
+
+#[test]
+#[ignore = "needs a VFIO device behind an SMMUv3 with nesting, and root"]
+fn what_is_made_for_a_device_keeps_it_bound() {
+    type Make = fn(&Device, &Ioas) -> Object;
+    let parent: Make = |device, ioas| device.nest_parent(ioas).unwrap();
+    let viommu: Make = |device, ioas| {
+        let parent = device.nest_parent(ioas).unwrap();
+        device.viommu_arm_smmuv3(&parent).unwrap()
+    };
+    let nested: Make = |device, ioas| {
+        let parent = device.nest_parent(ioas).unwrap();
+        let viommu = device.viommu_arm_smmuv3(&parent).unwrap();
+        // An STE that is valid and bypasses stage 1: `STE.V` and `STE.Config`.
+        let bypass = ArmSmmuV3 { ste: [0b1001, 0] };
+        device.nested(&viommu, &bypass).unwrap()
+    };
+    for make in [parent, viommu, nested] {
+        let (context, device) = device();
+        let ioas = context.ioas().unwrap();
+        let object = make(device.device(), &ioas);
+        drop(device);
+        let second = Context::open().unwrap();
+        let error = VfioDevice::bind(&second, &cdev()).unwrap_err();
+        assert_eq!(error.step, Step::Bind, "{error}");
+        drop(object);
+        VfioDevice::bind(&second, &cdev()).unwrap();
     }
 }

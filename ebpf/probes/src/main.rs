@@ -1,10 +1,12 @@
-//! The eBPF programs on the driver's static probes.
+//! The eBPF programs: on the driver's static probes (here, `stage`, `guest`), on the
+//! functions of the kernel's requests (`kernel`), and on those that hand commands to hardware
+//! queues, for recordings (`record`).
 //!
 //! ```text
 //! begin ─▶ START slot ─▶ end ─▶ per-CPU cell (histogram, counters)
 //!                          └──▶ SLOW ring buffer, where it took too long
 //! ```
-//! Every program does a bounded, constant amount of work; nothing loops.
+//! Every program does a bounded amount of work; nothing loops.
 #![no_std]
 #![no_main]
 // For the atomic add of the BPF instruction set.

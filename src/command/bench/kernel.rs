@@ -4,7 +4,7 @@ use std::{io, sync::atomic::Ordering};
 
 use hwptop_bench::{
     load::LoadConfig,
-    suite::{integrity as run_integrity, kernel_cost as run_kernel_cost},
+    suite::{Finding, integrity as run_integrity, kernel_cost as run_kernel_cost},
 };
 use hwptop_driver::Vendor;
 
@@ -61,14 +61,18 @@ pub(crate) fn integrity(args: &IntegrityArgs) -> Result<(), Failure> {
         )));
     };
     print::integrity(&mut io::stdout().lock(), (&config, &integrity), args.format)?;
-    let failed = integrity.checks.iter().filter(|check| !check.holds).count();
-    if failed > 0 {
-        return Err(Failure::Refuted(anyhow::anyhow!(
-            "{failed} of {} checks do not hold",
+    match integrity.finding() {
+        Finding::Holds => Ok(()),
+        Finding::Fails => Err(Failure::Refuted(anyhow::anyhow!(
+            "{} of {} checks do not hold",
+            integrity.with_finding(Finding::Fails).count(),
             integrity.checks.len()
-        )));
+        ))),
+        Finding::ProvesNothing => Err(Failure::cannot(anyhow::anyhow!(
+            "proves nothing: {}",
+            print::unproven(&integrity)
+        ))),
     }
-    Ok(())
 }
 
 fn selftest(target: &Target) -> Result<Vendor, Failure> {

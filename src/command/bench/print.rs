@@ -16,7 +16,7 @@ mod policies;
 pub(super) use attach::attach_cost;
 pub(super) use batching::batching;
 pub(super) use front_end::front_end;
-pub(super) use integrity::integrity;
+pub(super) use integrity::{integrity, unproven};
 pub(super) use kernel_cost::kernel_cost;
 pub(super) use policies::policies;
 

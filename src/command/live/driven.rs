@@ -1,7 +1,7 @@
 use std::time::Instant;
 
 use hwptop_agent::InstanceKind;
-use hwptop_agent::snapshot::{DriverCounts, InstanceSnapshot};
+use hwptop_agent::snapshot::{Activity, DriverCounts, InstanceSnapshot};
 use hwptop_bench::{fleet::Fleet, unmaps::UnmapLoad};
 use hwptop_driver::Counts;
 
@@ -20,10 +20,39 @@ enum Load {
 enum On {
     /// Guest i on instance i.
     EachItsOwn,
-    /// The kernel's mock.
-    Mock,
-    /// The kernel's instance of this name, where the name is known.
-    Named(Option<String>),
+    /// On one instance of the kernel's.
+    One(Unit),
+}
+
+/// An instance of the kernel's, by what it is called before the probes see it.
+pub(super) struct Unit {
+    pub(super) name: String,
+    pub(super) kind: InstanceKind,
+}
+
+/// The number of an instance that the probes have not seen; theirs are far below.
+const UNSEEN: u16 = u16::MAX;
+
+impl Unit {
+    /// The process has one mock, whatever the kernel calls it.
+    fn is(&self, instance: &InstanceSnapshot) -> bool {
+        match self.kind {
+            InstanceKind::Mock => instance.kind == InstanceKind::Mock,
+            _ => instance.name == self.name,
+        }
+    }
+
+    fn unseen(&self) -> InstanceSnapshot {
+        InstanceSnapshot {
+            number: UNSEEN,
+            name: self.name.clone(),
+            kind: self.kind,
+            interval: Activity::default(),
+            total: Activity::default(),
+            driver: None,
+            fault: None,
+        }
+    }
 }
 
 impl Driven {
@@ -35,27 +64,19 @@ impl Driven {
         }
     }
 
-    /// A guest on the kernel's mock.
-    pub(super) const fn mock(fleet: Fleet) -> Self {
+    /// A guest on an instance of the kernel's.
+    pub(super) const fn guest_of(fleet: Fleet, unit: Unit) -> Self {
         Self {
             load: Load::Guests(fleet),
-            on: On::Mock,
+            on: On::One(unit),
         }
     }
 
-    /// A guest on the kernel's instance of this name.
-    pub(super) const fn guest_of(fleet: Fleet, instance: Option<String>) -> Self {
-        Self {
-            load: Load::Guests(fleet),
-            on: On::Named(instance),
-        }
-    }
-
-    /// Unmaps on the kernel's instance of this name.
-    pub(super) const fn unmaps_of(load: UnmapLoad, instance: Option<String>) -> Self {
+    /// Unmaps on an instance of the kernel's.
+    pub(super) const fn unmaps_of(load: UnmapLoad, unit: Unit) -> Self {
         Self {
             load: Load::Unmaps(load),
-            on: On::Named(instance),
+            on: On::One(unit),
         }
     }
 
@@ -79,32 +100,37 @@ impl Driven {
         }
     }
 
-    /// Adds what the driver counted, and why a guest cannot go on, to the instances.
-    pub(super) fn add_counts(&self, instances: &mut [InstanceSnapshot]) {
-        for instance in instances {
-            let Some(guest) = self.guest_of_instance(instance) else {
-                continue;
-            };
-            match &self.load {
-                Load::Guests(fleet) => {
-                    if let Some(counts) = fleet.counts(guest) {
-                        let fault = || counts.fault.map(|fault| fault.to_string());
-                        instance.fault = fleet.failure(guest).or_else(fault);
-                        instance.driver = Some(driver_counts(&counts));
-                    }
+    /// Adds what the driver counted, and why a guest cannot go on, to the instances. The one
+    /// that is driven is among them then, even if no request of it has reached the kernel.
+    pub(super) fn add_counts(&self, instances: &mut Vec<InstanceSnapshot>) {
+        match &self.on {
+            On::EachItsOwn => {
+                for instance in instances {
+                    self.add_to(instance, usize::from(instance.number));
                 }
-                Load::Unmaps(load) => instance.fault = load.failure(),
+            }
+            On::One(unit) => {
+                let seen = instances.iter().position(|instance| unit.is(instance));
+                let at = seen.unwrap_or_else(|| {
+                    instances.push(unit.unseen());
+                    instances.len() - 1
+                });
+                self.add_to(&mut instances[at], 0);
             }
         }
     }
 
-    fn guest_of_instance(&self, instance: &InstanceSnapshot) -> Option<usize> {
-        let its = match &self.on {
-            On::EachItsOwn => return Some(usize::from(instance.number)),
-            On::Mock => instance.kind == InstanceKind::Mock,
-            On::Named(name) => name.as_ref() == Some(&instance.name),
-        };
-        its.then_some(0)
+    fn add_to(&self, instance: &mut InstanceSnapshot, guest: usize) {
+        match &self.load {
+            Load::Guests(fleet) => {
+                if let Some(counts) = fleet.counts(guest) {
+                    let fault = || counts.fault.map(|fault| fault.to_string());
+                    instance.fault = fleet.failure(guest).or_else(fault);
+                    instance.driver = Some(driver_counts(&counts));
+                }
+            }
+            Load::Unmaps(load) => instance.fault = load.failure(),
+        }
     }
 }
 

@@ -6,13 +6,13 @@ use hwptop_abi::Vendor;
 use hwptop_agent::kernel::{
     Kernel, KernelOptions, Method, can_drive_iommufd, facts::Facts, instances::instance_behind,
 };
-use hwptop_agent::{Aggregator, Origin, snapshot::MeasuredBy};
+use hwptop_agent::{Aggregator, InstanceKind, Origin, snapshot::MeasuredBy};
 use hwptop_bench::fleet::{Fleet, FleetConfig, FleetError, Pace};
 use hwptop_bench::unmaps::{UnmapLoad, Unmaps};
 use hwptop_driver::iommufd::{Context, Nesting, VfioDevice};
 use hwptop_driver::{Backend, Capture, Guest, ReplayError, Stream, selftest_guest, vfio_guest};
 
-use super::{Driven, Live, captures};
+use super::{Driven, Live, captures, driven::Unit};
 use crate::{
     cli::{KernelMethod, MeasureArgs},
     failure::Failure,
@@ -38,26 +38,27 @@ impl Live {
         vendor: Option<Vendor>,
     ) -> Result<Self, Failure> {
         let capture = one_capture(args, target, vendor)?;
-        let (kernel, context) = watch_and_open(args)?;
+        let (kernel, facts, context) = watch_and_open(args)?;
+        let unit = Unit {
+            name: mock_of(&facts),
+            kind: InstanceKind::Mock,
+        };
         let fleet = fleet(args, capture, |stream| selftest_guest(&context, stream, 0))?;
-        Ok(Self::of_kernel(
-            (args, target),
-            kernel,
-            Some(Driven::mock(fleet)),
-        ))
+        let driven = Driven::guest_of(fleet, unit);
+        Ok(Self::of_kernel((args, target), kernel, Some(driven)))
     }
 
     /// Lets a guest replay its stream on the IOMMU of a device, or unmaps memory of the
     /// device where that IOMMU has no nesting.
     pub(super) fn vfio(args: &MeasureArgs, target: &Target, path: &Path) -> Result<Self, Failure> {
-        let (kernel, context) = watch_and_open(args)?;
+        let (kernel, facts, context) = watch_and_open(args)?;
         let device = VfioDevice::bind(&context, path).map_err(Failure::cannot)?;
-        let instance = instance_behind(path);
+        let unit = unit_behind(path, &facts);
         let driven = match device.nesting().map_err(Failure::cannot)? {
             Nesting::Offered(vendor) => {
                 let capture = one_capture(args, target, Some(vendor))?;
                 let fleet = fleet(args, capture, |stream| vfio_guest(&device, stream, 0))?;
-                Driven::guest_of(fleet, instance)
+                Driven::guest_of(fleet, unit)
             }
             Nesting::NotOffered(why) => {
                 let given = args.replay.first_given();
@@ -70,7 +71,7 @@ impl Live {
                 }
                 let unmaps = Unmaps::new(&context, device).map_err(Failure::cannot)?;
                 let load = UnmapLoad::start(unmaps, args.replay.passes).map_err(Failure::cannot)?;
-                Driven::unmaps_of(load, instance)
+                Driven::unmaps_of(load, unit)
             }
         };
         Ok(Self::of_kernel((args, target), kernel, Some(driven)))
@@ -120,11 +121,31 @@ fn watch(args: &MeasureArgs) -> Result<(Kernel, Facts), Failure> {
 }
 
 /// The probes first, so that nothing that is done goes unseen.
-fn watch_and_open(args: &MeasureArgs) -> Result<(Kernel, Context), Failure> {
+fn watch_and_open(args: &MeasureArgs) -> Result<(Kernel, Facts, Context), Failure> {
     let (kernel, facts) = watch(args)?;
     can_drive_iommufd(&facts).map_err(Failure::cannot)?;
     let context = Context::open().map_err(Failure::cannot)?;
-    Ok((kernel, context))
+    Ok((kernel, facts, context))
+}
+
+/// What the kernel calls its mock.
+fn mock_of(facts: &Facts) -> String {
+    let mut instances = facts.instances.iter();
+    let mock = instances.find(|instance| instance.kind == InstanceKind::Mock);
+    mock.map_or_else(|| "mock".to_owned(), |mock| mock.name.clone())
+}
+
+/// The instance that a device is behind. A kernel that does not name it has the device's
+/// name here.
+fn unit_behind(device: &Path, facts: &Facts) -> Unit {
+    let device_name = || device.file_name().unwrap_or_default().to_string_lossy();
+    Unit {
+        name: instance_behind(device).unwrap_or_else(|| device_name().into_owned()),
+        kind: match facts.virtual_machine {
+            Some(_) => InstanceKind::Emulated,
+            None => InstanceKind::Hardware,
+        },
+    }
 }
 
 /// The stream of the one guest there is.
@@ -133,7 +154,7 @@ fn one_capture(
     target: &Target,
     vendor: Option<Vendor>,
 ) -> Result<Capture, Failure> {
-    let mut captures = captures(&args.replay.capture, vendor)?;
+    let mut captures = captures(&args.replay.capture, vendor, target)?;
     if args.replay.capture.len() > 1 {
         return Err(Failure::input(anyhow::anyhow!(
             "--capture is given {} times; {} drives one guest",

@@ -1,14 +1,17 @@
 use std::{
     ffi::OsString,
-    fs::{self, File, OpenOptions, Permissions},
+    fs::File,
     io::{self, BufWriter},
-    os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _},
     path::{Path, PathBuf},
 };
 
 use anyhow::Context as _;
 use hwptop_agent::{CommandStream, SubmittedCommands};
 use hwptop_driver::{CaptureWriter, CapturedCommand, Vendor};
+
+use beside::Beside;
+
+mod beside;
 
 /// A capture per instance.
 pub(super) struct Files {
@@ -25,7 +28,7 @@ pub(super) struct Files {
 pub(super) struct InstanceFile {
     instance: String,
     path: PathBuf,
-    file: File,
+    file: Beside,
     writer: CaptureWriter<BufWriter<File>>,
     /// When its first submission was.
     first_ns: Option<u64>,
@@ -37,7 +40,8 @@ pub(super) struct InstanceFile {
 
 impl Files {
     /// Makes a file for each of the instances that are known to be there, so that a wrong
-    /// name shows before anything is recorded.
+    /// name shows before anything is recorded. What has their names stays until there is
+    /// something to put in its place.
     pub(super) fn create(
         output: &Path,
         vendor: Vendor,
@@ -78,19 +82,6 @@ impl Files {
         self.each.iter_mut().try_for_each(InstanceFile::flush)
     }
 
-    /// [`Self::flush`], and removes files without a command.
-    pub(super) fn finish(&mut self) -> anyhow::Result<()> {
-        self.flush()?;
-        for file in &self.each {
-            let is_empty = file.writer.commands() == 0;
-            if is_empty && file.file.metadata().is_ok_and(|about| about.is_file()) {
-                // Somebody else may have removed it.
-                let _ = fs::remove_file(&file.path);
-            }
-        }
-        Ok(())
-    }
-
     /// The files, whose names follow from their instances'.
     pub(super) fn iter(&self) -> impl Iterator<Item = &InstanceFile> {
         self.each.iter()
@@ -122,15 +113,10 @@ impl Files {
 
 impl InstanceFile {
     fn create(instance: &str, path: &Path, vendor: Vendor) -> io::Result<Self> {
-        let mut options = OpenOptions::new();
-        options.write(true).create(true).truncate(true).mode(0o600);
-        let file = options.open(path)?;
-        if file.metadata()?.is_file() {
-            // It may have been there with another mode.
-            file.set_permissions(Permissions::from_mode(0o600))?;
-        }
+        let file = Beside::create(path)?;
         let compressed = path.extension().is_some_and(|extension| extension == "gz");
-        let writer = CaptureWriter::new(BufWriter::new(file.try_clone()?), vendor, compressed)?;
+        let out = BufWriter::new(file.file().try_clone()?);
+        let writer = CaptureWriter::new(out, vendor, compressed)?;
         let mut created = Self {
             instance: instance.to_owned(),
             path: path.to_owned(),
@@ -175,18 +161,23 @@ impl InstanceFile {
 
     fn put(&mut self) -> io::Result<()> {
         self.writer.flush()?;
-        self.whole = self.file.metadata()?.len();
+        self.whole = self.file.file().metadata()?.len();
+        if self.writer.commands() > 0 {
+            self.file.put_in_place()?;
+        }
         Ok(())
     }
 
     /// Leaves the file as it was after the last flush.
     fn failed(&self, error: io::Error) -> anyhow::Error {
         // A device has no length.
-        let _ = self.file.set_len(self.whole);
-        anyhow::Error::new(error).context(format!(
-            "{}: ends with the second before, the rest could not be written",
-            self.path.display()
-        ))
+        let _ = self.file.file().set_len(self.whole);
+        let left = if self.file.is_in_place() {
+            "ends with the second before, the rest could not be written"
+        } else {
+            "nothing could be written"
+        };
+        anyhow::Error::new(error).context(format!("{}: {left}", self.path.display()))
     }
 }
 

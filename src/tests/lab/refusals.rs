@@ -104,6 +104,100 @@ fn a_kernel_that_is_locked_down_is_named() {
 }
 
 #[test]
+#[ignore = "needs the lab x86-intel: boots it locked down, where nothing tells"]
+fn a_kernel_that_is_locked_down_and_does_not_tell_is_asked() {
+    let left = refusals(
+        &["--append", "lockdown=confidentiality"],
+        r"
+        umount /sys/kernel/security
+        refuse kernel top kernel
+        refuse record hwptop record --commands -- touch ran
+        refuse doctor hwptop doctor --require-kernel --format json
+        hwptop --once --interval 10ms >default 2>default.err
+        [ ! -e ran ]",
+    );
+    for name in ["kernel", "record"] {
+        refused(&left, name, &["locked down (confidentiality)", "remedy: "]);
+    }
+    assert_eq!(left.printed("doctor"), 3);
+    let found = left.snapshot("doctor.out").0;
+    assert_eq!(found["machine"]["lockdown"], "confidentiality");
+    for stage in found["stages"].as_array().expect("stages") {
+        // A process's own probes read nothing of the kernel's.
+        let attaches = &stage["attaches"];
+        assert_ne!(attaches, "fentry", "{stage}");
+        assert_ne!(attaches, "kprobe", "{stage}");
+    }
+    let (model, remark) = (left.file("default"), left.file("default.err"));
+    assert!(model.contains("target model"), "{model}");
+    assert_eq!(remark.lines().count(), 1, "{remark}");
+    assert!(remark.contains("what follows is the model"), "{remark}");
+}
+
+#[test]
+#[ignore = "needs the lab x86-intel: replays a stream that cannot go on"]
+fn a_guest_that_cannot_go_on_before_its_first_request_is_told() {
+    let stream = "t_us,lo,hi\n0,5,1000\n0,ff,0\n".to_owned();
+    let left = run_with(
+        PROFILE,
+        &[],
+        &[("fault.csv", stream)],
+        "for format in json text svg; do
+             hwptop top --target selftest --capture fault.csv --passes 1 --speed max --once --format $format >$format
+         done",
+    );
+    let snapshot = left.snapshot("json").0;
+    let instances = snapshot["instances"].as_array().expect("instances");
+    let [mock] = instances.as_slice() else {
+        panic!("{snapshot}")
+    };
+    assert_eq!(mock["kind"], "mock", "{mock}");
+    let driver = &mock["driver"];
+    assert_eq!([&driver["waits"], &driver["faults"]], [1, 1], "{mock}");
+    let fault = mock["fault"].as_str().expect("a fault");
+    for word in ["fault.csv: guest queue frozen", "IQEI 3", "line 3"] {
+        assert!(fault.contains(word), "{fault}");
+    }
+    let text = left.file("text");
+    assert!(text.contains(fault), "{text}");
+    assert!(left.file("svg").contains("frozen"));
+}
+
+#[test]
+#[ignore = "needs the lab x86-intel: records nothing there"]
+fn an_older_recording_outlives_one_of_nothing() {
+    let left = refusals(
+        &[],
+        "echo old >old.csv
+         refuse absent hwptop record --commands -o old.csv -- nosuchcommand
+         hwptop record --commands -o old.csv -- true
+         ls >names",
+    );
+    assert_eq!(left.printed("absent"), 2);
+    assert_eq!(left.file("old.csv"), "old\n");
+    assert!(
+        !left.file("names").contains("part"),
+        "{}",
+        left.file("names")
+    );
+}
+
+#[test]
+#[ignore = "needs the lab x86-intel: makes requests there"]
+fn too_few_requests_to_tell_are_no_refutation() {
+    let left = refusals(
+        &[],
+        "refuse few hwptop bench integrity --threads 64 --requests 1",
+    );
+    // A thread may be moved within the only request, and then every check holds.
+    if left.printed("few") != 0 {
+        assert_eq!(left.printed("few"), 3, "{}", left.file("few.out"));
+        let said = left.file("few.out");
+        assert!(said.contains("verdict: proves nothing: "), "{said}");
+    }
+}
+
+#[test]
 #[ignore = "needs the lab x86-intel: boots it without iommufd"]
 fn a_kernel_without_iommufd_is_named() {
     let left = refusals(

@@ -1,9 +1,11 @@
 //! One boot: QEMU is started, what CMD writes is passed on as it comes, and a hang is ended.
 
+mod passing;
+
 use anyhow::{Context as _, Result};
 use signal_hook::consts::{SIGINT, SIGTERM};
 use std::fs::{self, File};
-use std::io::{self, Read as _, Write};
+use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::Arc;
@@ -13,11 +15,16 @@ use std::time::{Duration, Instant};
 
 use super::profile::Profile;
 use super::qemu::{Channel, Qemu, Threads, Wiring};
+use passing::{Passing, Stream};
 
 /// Between two looks at QEMU and its files.
 const PAUSE: Duration = Duration::from_millis(10);
 /// How long a guest may take to switch itself off.
 const POWEROFF: Duration = Duration::from_secs(10);
+/// How long after a time-out it is waited for that what CMD wrote is read.
+const READ_AFTER: Duration = Duration::from_secs(1);
+/// The most that CMD may write to each of its streams: it lies in a temporary file.
+pub(super) const OUTPUT_MAX: u64 = 1 << 30;
 /// How much of the console is shown where a boot went wrong.
 const TAIL_LINES: usize = 25;
 const TAIL_BYTES: u64 = 16 << 10;
@@ -46,6 +53,12 @@ pub(super) enum End {
     Hang { booted: bool },
     /// QEMU ended without a word from CMD: a panic, or a kernel that does not fit.
     Silence(ExitStatus),
+    /// CMD ran, but the time was over before what it wrote was read.
+    Unread,
+    /// CMD wrote more than [`OUTPUT_MAX`].
+    Flood,
+    /// Nobody reads any more what CMD writes.
+    Closed,
     /// Someone ended this program.
     Interrupted,
 }
@@ -86,48 +99,98 @@ pub(super) fn run(boot: &Boot<'_>) -> Result<Report> {
         .stdin(Stdio::null())
         .stdout(Stdio::null())
         .stderr(log);
-    let mut qemu = Running::start(&mut command)?;
-    let mut out = Tail::new(stdout);
-    let mut err = Tail::new(stderr);
-    let mut told = Status::new(status);
-    let mut deadline = start + boot.timeout;
-    let mut boot_time = None;
-    let end = loop {
-        // Before its files are read, since what it wrote last is to be read, too.
-        let ended = qemu.0.try_wait().context("cannot wait for QEMU")?;
-        out.pass_on(&mut io::stdout().lock())?;
-        err.pass_on(&mut io::stderr().lock())?;
-        told.read()?;
-        if told.is_ready() && boot_time.is_none() {
-            boot_time = Some(start.elapsed());
-        }
-        if interrupted.load(Ordering::Relaxed) {
-            break End::Interrupted;
-        }
-        let code = told.code();
-        match (ended, code) {
-            (Some(_), Some(code)) => break End::Exit(code),
-            (Some(status), None) => break End::Silence(status),
-            (None, Some(_)) => deadline = deadline.min(Instant::now() + POWEROFF),
-            (None, None) => {}
-        }
-        if Instant::now() >= deadline {
-            let hang = End::Hang {
-                booted: told.is_ready(),
-            };
-            break code.map_or(hang, End::Exit);
-        }
-        thread::sleep(PAUSE);
+    let mut watch = Watch {
+        qemu: Running::start(&mut command)?,
+        passing: Passing::start([(stdout, Stream::Out), (stderr, Stream::Err)])?,
+        told: Status::new(status),
+        interrupted,
+        start,
+        timeout: boot.timeout,
+        boot: None,
     };
-    drop(qemu);
+    let end = watch.until_the_end()?;
+    let boot = watch.boot;
+    let end = watch.pass_on_the_rest(end);
     if matches!(end, End::Silence(_) | End::Hang { booted: false }) {
         eprint!("{}", fs::read_to_string(&complaints).unwrap_or_default());
     }
     Ok(Report {
         end,
-        boot: boot_time,
+        boot,
         whole: start.elapsed(),
     })
+}
+
+/// A QEMU that runs, and what comes from it.
+struct Watch {
+    qemu: Running,
+    passing: Passing,
+    told: Status,
+    interrupted: Arc<AtomicBool>,
+    start: Instant,
+    timeout: Duration,
+    /// How long it took until CMD began.
+    boot: Option<Duration>,
+}
+
+impl Watch {
+    fn until_the_end(&mut self) -> Result<End> {
+        let mut deadline = self.start + self.timeout;
+        loop {
+            // Before its files are read, since what it wrote last is to be read, too.
+            let ended = self.qemu.0.try_wait().context("cannot wait for QEMU")?;
+            self.told.read()?;
+            if self.told.is_ready() && self.boot.is_none() {
+                self.boot = Some(self.start.elapsed());
+            }
+            if self.interrupted.load(Ordering::Relaxed) {
+                return Ok(End::Interrupted);
+            }
+            if self.passing.longest() > OUTPUT_MAX {
+                return Ok(End::Flood);
+            }
+            let code = self.told.code();
+            match (ended, code) {
+                (Some(_), Some(code)) => return Ok(End::Exit(code)),
+                (Some(status), None) => return Ok(End::Silence(status)),
+                (None, Some(_)) => deadline = deadline.min(Instant::now() + POWEROFF),
+                (None, None) if self.passing.has_failed() => return self.closed(),
+                (None, None) => {}
+            }
+            if Instant::now() >= deadline {
+                let booted = self.told.is_ready();
+                return Ok(code.map_or(End::Hang { booted }, End::Exit));
+            }
+            thread::sleep(PAUSE);
+        }
+    }
+
+    /// What it means that CMD's output cannot be passed on.
+    fn closed(&mut self) -> Result<End> {
+        match self.passing.failure() {
+            Some(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+                Err(error).context("cannot pass on the guest's output")
+            }
+            _ => Ok(End::Closed),
+        }
+    }
+
+    /// Ends QEMU and waits for the reader of what CMD wrote, within limits.
+    fn pass_on_the_rest(self, end: End) -> End {
+        drop(self.qemu);
+        let soon = Instant::now() + READ_AFTER;
+        let until = match end {
+            End::Exit(_) | End::Silence(_) => (self.start + self.timeout).max(soon),
+            End::Hang { .. } | End::Flood => soon,
+            End::Unread | End::Closed | End::Interrupted => Instant::now(),
+        };
+        let is_read = self.passing.finish(until, &self.interrupted);
+        match end {
+            End::Exit(_) if self.interrupted.load(Ordering::Relaxed) => End::Interrupted,
+            End::Exit(_) if !is_read => End::Unread,
+            end => end,
+        }
+    }
 }
 
 /// Boots into a shell on this terminal and waits for its end.
@@ -213,55 +276,29 @@ impl Drop for Running {
     }
 }
 
-/// A file that another process appends to.
-struct Tail {
-    path: PathBuf,
-    file: Option<File>,
-}
-
-impl Tail {
-    fn new(path: PathBuf) -> Self {
-        Self { path, file: None }
-    }
-
-    /// Writes what is new to `sink`.
-    fn pass_on(&mut self, sink: &mut dyn Write) -> Result<()> {
-        let Some(file) = self.file() else {
-            return Ok(());
-        };
-        let copied = io::copy(file, sink).context("cannot pass on the guest's output")?;
-        if copied > 0 {
-            sink.flush().context("cannot pass on the guest's output")?;
-        }
-        Ok(())
-    }
-
-    /// QEMU makes it a moment after its start.
-    fn file(&mut self) -> Option<&mut File> {
-        if self.file.is_none() {
-            self.file = File::open(&self.path).ok();
-        }
-        self.file.as_mut()
-    }
-}
-
 /// What init.sh tells: `ready`, then `exit N`.
 struct Status {
-    tail: Tail,
+    path: PathBuf,
+    file: Option<File>,
     text: String,
 }
 
 impl Status {
     fn new(path: PathBuf) -> Self {
         Self {
-            tail: Tail::new(path),
+            path,
+            file: None,
             text: String::new(),
         }
     }
 
     fn read(&mut self) -> Result<()> {
         let mut bytes = Vec::new();
-        if let Some(file) = self.tail.file() {
+        if self.file.is_none() {
+            // QEMU makes it a moment after its start.
+            self.file = File::open(&self.path).ok();
+        }
+        if let Some(file) = &mut self.file {
             file.read_to_end(&mut bytes)
                 .context("cannot read the guest's status")?;
         }

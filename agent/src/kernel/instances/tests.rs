@@ -112,3 +112,13 @@ fn smmuv3_says_how_to_find_out() {
     assert_eq!(nesting.offered, None);
     assert!(nesting.why.contains("IOMMU_GET_HW_INFO"));
 }
+
+#[test]
+fn the_vendor_is_told_by_the_name() {
+    assert_eq!(vendor_of("dmar12"), Some(Vendor::Vtd));
+    assert_eq!(vendor_of("ivhd0"), Some(Vendor::AmdVi));
+    assert_eq!(vendor_of("smmu3.0x0000000009050000"), Some(Vendor::SmmuV3));
+    for other in ["iommufd_selftest_iommu.0", "smmu.0x1", "gart", ""] {
+        assert_eq!(vendor_of(other), None, "{other}");
+    }
+}

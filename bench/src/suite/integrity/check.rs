@@ -12,7 +12,34 @@ pub struct Check {
     /// What was compared.
     pub what: String,
     /// Whether it is so.
-    pub holds: bool,
+    pub finding: Finding,
+}
+
+/// What a check found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Finding {
+    /// It is so.
+    Holds,
+    /// It is not so.
+    Fails,
+    /// What it takes to tell did not happen.
+    ProvesNothing,
+}
+
+impl Finding {
+    const fn of(holds: bool) -> Self {
+        if holds { Self::Holds } else { Self::Fails }
+    }
+
+    /// Whether it is so, where that was found.
+    #[must_use]
+    pub const fn holds(self) -> Option<bool> {
+        match self {
+            Self::Holds => Some(true),
+            Self::Fails => Some(false),
+            Self::ProvesNothing => None,
+        }
+    }
 }
 
 /// What the probes counted of one load.
@@ -54,7 +81,11 @@ fn moved(config: &LoadConfig, load: &LoadReport) -> Check {
             "{} moves of threads to another CPU; {within} requests began on one CPU and returned on another",
             load.moves
         ),
-        holds: !config.migrate || within > 0,
+        finding: if config.migrate && within == 0 {
+            Finding::ProvesNothing
+        } else {
+            Finding::Holds
+        },
     }
 }
 
@@ -62,7 +93,7 @@ fn equal(name: &'static str, counted: u64, made: u64) -> Check {
     Check {
         name,
         what: format!("{counted} counted, {made} made"),
-        holds: counted == made,
+        finding: Finding::of(counted == made),
     }
 }
 
@@ -72,7 +103,7 @@ fn matched(name: &'static str, stage: &StageTotals) -> Check {
     Check {
         name,
         what: format!("{recorded} recorded of {seen} seen: {part:.6}, at least {MATCHED_GOAL}"),
-        holds: part >= MATCHED_GOAL && recorded + stage.0.lost_no_start == seen,
+        finding: Finding::of(part >= MATCHED_GOAL && recorded + stage.0.lost_no_start == seen),
     }
 }
 
@@ -102,7 +133,7 @@ fn possible(name: &'static str, stage: &StageTotals, walls: &StageTotals) -> Che
             slowest(stage),
             slowest(walls)
         ),
-        holds: impossible == 0,
+        finding: Finding::of(impossible == 0),
     }
 }
 
@@ -116,7 +147,7 @@ fn sums(load: &LoadReport, counted: &Counted) -> [Check; 2] {
         Check {
             name: "sum of requests",
             what: format!("{requests} ns, at most the threads' own {around} ns"),
-            holds: requests <= around,
+            finding: Finding::of(requests <= around),
         },
         Check {
             name: "sum of parts",
@@ -124,7 +155,9 @@ fn sums(load: &LoadReport, counted: &Counted) -> [Check; 2] {
                 "driver ops {driver_ops} ns + unattributed {rest} ns, requests {requests} ns: equal \
                  where nothing was lost, else no more"
             ),
-            holds: driver_ops + rest == requests || lost > 0 && driver_ops + rest <= requests,
+            finding: Finding::of(
+                driver_ops + rest == requests || lost > 0 && driver_ops + rest <= requests,
+            ),
         },
     ]
 }

@@ -3,7 +3,7 @@ use std::io::{self, Write};
 use hwptop_agent::nanos;
 use hwptop_bench::{
     load::LoadConfig,
-    suite::{Check, Integrity},
+    suite::{Check, Finding, Integrity},
 };
 use serde_json::{Value, json};
 
@@ -20,7 +20,11 @@ pub(in crate::command::bench) fn integrity(
         Format::Json => json_line(out, &document(config, integrity)),
         Format::Csv => {
             writeln!(out, "check,kind,holds,what")?;
-            for Check { name, what, holds } in &integrity.checks {
+            for check in &integrity.checks {
+                let Check { name, what, .. } = check;
+                // Empty where nothing was found.
+                let holds = check.finding.holds();
+                let holds = holds.map_or_else(String::new, |holds| holds.to_string());
                 writeln!(out, "{name},mock,{holds},\"{what}\"")?;
             }
             Ok(())
@@ -28,8 +32,28 @@ pub(in crate::command::bench) fn integrity(
     }
 }
 
-const fn word(holds: bool) -> &'static str {
-    if holds { "holds" } else { "FAILS" }
+const fn word(finding: Finding) -> &'static str {
+    match finding {
+        Finding::Holds => "holds",
+        Finding::Fails => "FAILS",
+        Finding::ProvesNothing => "-    ",
+    }
+}
+
+/// What all checks together say, in a line.
+fn verdict(integrity: &Integrity) -> String {
+    match integrity.finding() {
+        Finding::Holds => "every check holds".to_owned(),
+        Finding::Fails => "the kernel probes' figures are NOT all true".to_owned(),
+        Finding::ProvesNothing => format!("proves nothing: {}", unproven(integrity)),
+    }
+}
+
+/// What did not happen that checks need.
+pub(in crate::command::bench) fn unproven(integrity: &Integrity) -> String {
+    let missing = integrity.with_finding(Finding::ProvesNothing);
+    let missing: Vec<&str> = missing.map(|check| check.what.as_str()).collect();
+    format!("{}; make more --requests", missing.join("; "))
 }
 
 fn text(out: &mut impl Write, config: &LoadConfig, integrity: &Integrity) -> io::Result<()> {
@@ -43,15 +67,15 @@ fn text(out: &mut impl Write, config: &LoadConfig, integrity: &Integrity) -> io:
         config.threads,
         load.elapsed.as_secs_f64()
     )?;
-    for Check { name, what, holds } in &integrity.checks {
-        writeln!(out, "{}  {name:<24} {what}", word(*holds))?;
+    for Check {
+        name,
+        what,
+        finding,
+    } in &integrity.checks
+    {
+        writeln!(out, "{}  {name:<24} {what}", word(*finding))?;
     }
-    let verdict = if integrity.holds() {
-        "every check holds"
-    } else {
-        "the kernel probes' figures are NOT all true"
-    };
-    writeln!(out, "\nverdict: {verdict}")
+    writeln!(out, "\nverdict: {}", verdict(integrity))
 }
 
 fn document(config: &LoadConfig, integrity: &Integrity) -> Value {
@@ -59,7 +83,9 @@ fn document(config: &LoadConfig, integrity: &Integrity) -> Value {
     let checks: Vec<Value> = integrity
         .checks
         .iter()
-        .map(|Check { name, what, holds }| json!({"name": name, "what": what, "holds": holds}))
+        .map(
+            |check| json!({"name": check.name, "what": check.what, "holds": check.finding.holds()}),
+        )
         .collect();
     let stage = |stage: &hwptop_agent::StageTotals| {
         json!({
@@ -84,6 +110,6 @@ fn document(config: &LoadConfig, integrity: &Integrity) -> Value {
         "request": stage(&integrity.requests),
         "driver_op": stage(&integrity.driver_ops),
         "checks": checks,
-        "holds": integrity.holds(),
+        "holds": integrity.finding().holds(),
     })
 }

@@ -1,3 +1,8 @@
+use std::{
+    fs::{self, Permissions},
+    os::unix::fs::PermissionsExt as _,
+};
+
 use hwptop_driver::Capture;
 
 use super::*;
@@ -47,7 +52,7 @@ fn an_instance_that_was_not_there_at_first_gets_a_named_file() {
     let mut files = Files::create(&output, Vendor::Vtd, &["dmar0".to_owned()]).unwrap();
     assert_eq!(files.file_of("dmar0").unwrap(), 0);
     assert_eq!(files.file_of("dmar7").unwrap(), 1);
-    assert!(folder.path().join("c.dmar7.csv").exists());
+    assert_eq!(files.each[1].path, folder.path().join("c.dmar7.csv"));
 }
 
 #[test]
@@ -56,12 +61,58 @@ fn a_file_is_its_owners_alone_even_where_it_was_not() {
     let path = folder.path().join("c.csv");
     fs::write(&path, "old").unwrap();
     fs::set_permissions(&path, Permissions::from_mode(0o644)).unwrap();
-    let file = InstanceFile::create("dmar0", &path, Vendor::Vtd).unwrap();
-    assert_eq!(
-        file.file.metadata().unwrap().permissions().mode() & 0o777,
-        0o600
-    );
-    assert_eq!(fs::read_to_string(&path).unwrap(), "t_us,lo,hi\n");
+    let mut file = InstanceFile::create("dmar0", &path, Vendor::Vtd).unwrap();
+    file.write(&submission(0, &[[0x11, 7]])).unwrap();
+    file.flush().unwrap();
+    let mode = fs::metadata(&path).unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o600);
+    let text = fs::read_to_string(&path).unwrap();
+    assert!(text.starts_with("t_us,lo,hi\n0,"), "{text}");
+}
+
+/// What a folder has.
+fn names_in(folder: &Path) -> Vec<OsString> {
+    let entries = fs::read_dir(folder).unwrap();
+    entries.map(|entry| entry.unwrap().file_name()).collect()
+}
+
+#[test]
+fn an_older_recording_stays_until_there_is_something_to_put_in_its_place() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("c.csv");
+    fs::write(&path, "old").unwrap();
+    let names = ["dmar0".to_owned()];
+    // A program that could not be started, and an IOMMU that was idle.
+    drop(Files::create(&path, Vendor::Vtd, &names).unwrap());
+    let mut files = Files::create(&path, Vendor::Vtd, &names).unwrap();
+    files.flush().unwrap();
+    drop(files);
+    assert_eq!(fs::read_to_string(&path).unwrap(), "old");
+    assert_eq!(names_in(folder.path()), ["c.csv"]);
+
+    let mut files = Files::create(&path, Vendor::Vtd, &names).unwrap();
+    files.each[0].write(&submission(0, &[[0x11, 7]])).unwrap();
+    assert_eq!(fs::read_to_string(&path).unwrap(), "old");
+    files.flush().unwrap();
+    assert_eq!(Capture::open(&path).unwrap().commands().len(), 1);
+    files.each[0].write(&submission(1, &[[0x11, 8]])).unwrap();
+    files.flush().unwrap();
+    drop(files);
+    assert_eq!(Capture::open(&path).unwrap().commands().len(), 2);
+    assert_eq!(names_in(folder.path()), ["c.csv"]);
+}
+
+#[test]
+fn a_link_to_a_recording_stays_a_link() {
+    let folder = tempfile::tempdir().unwrap();
+    let [path, link] = ["c.csv", "link.csv"].map(|name| folder.path().join(name));
+    fs::write(&path, "old").unwrap();
+    std::os::unix::fs::symlink(&path, &link).unwrap();
+    let mut file = InstanceFile::create("dmar0", &link, Vendor::Vtd).unwrap();
+    file.write(&submission(0, &[[0x11, 7]])).unwrap();
+    file.flush().unwrap();
+    assert!(fs::symlink_metadata(&link).unwrap().is_symlink());
+    assert_eq!(Capture::open(&path).unwrap().commands().len(), 1);
 }
 
 #[test]
@@ -113,7 +164,8 @@ fn a_file_without_a_command_is_not_kept() {
     let names = ["dmar0", "dmar1"].map(str::to_owned);
     let mut files = Files::create(&output, Vendor::Vtd, &names).unwrap();
     files.each[1].write(&submission(0, &[[0x11, 0]])).unwrap();
-    files.finish().unwrap();
+    files.flush().unwrap();
+    drop(files);
     assert!(!folder.path().join("c.dmar0.csv.gz").exists());
     assert!(folder.path().join("c.dmar1.csv.gz").exists());
 }

@@ -2,8 +2,8 @@ use super::*;
 
 fn status(text: &str) -> Status {
     Status {
-        tail: Tail::new(PathBuf::new()),
         text: text.into(),
+        ..Status::new(PathBuf::new())
     }
 }
 
@@ -15,26 +15,6 @@ fn an_exit_code_counts_once_its_line_is_whole() {
     assert_eq!(status("ready\nexit 999\n").code(), None);
     assert!(status("ready\n").is_ready());
     assert!(!status("exit 1\n").is_ready());
-}
-
-#[test]
-fn what_is_appended_to_a_file_is_passed_on_once() {
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("stdout");
-    let mut tail = Tail::new(path.clone());
-    let mut sink = Vec::new();
-    tail.pass_on(&mut sink).unwrap();
-    assert!(sink.is_empty());
-    for part in [&b"one\n"[..], b"", b"t\xffo"] {
-        let mut file = File::options()
-            .create(true)
-            .append(true)
-            .open(&path)
-            .unwrap();
-        file.write_all(part).unwrap();
-        tail.pass_on(&mut sink).unwrap();
-    }
-    assert_eq!(sink, b"one\nt\xffo");
 }
 
 #[test]

@@ -2,6 +2,7 @@ use std::time::Duration;
 
 use hwptop_abi::{Bucket, StageCell, Vendor};
 
+use super::super::Integrity;
 use super::*;
 use crate::load::Seen;
 
@@ -48,7 +49,9 @@ fn counted() -> Counted {
 /// The names of the checks that do not hold.
 fn failing(config: &LoadConfig, load: &LoadReport, counted: &Counted) -> Vec<&'static str> {
     let checks = checks(config, load, counted);
-    let failing = checks.iter().filter(|check| !check.holds);
+    let failing = checks
+        .iter()
+        .filter(|check| check.finding != Finding::Holds);
     failing.map(|check| check.name).collect()
 }
 
@@ -97,6 +100,21 @@ fn a_run_in_which_nothing_moved_proves_nothing() {
     let mut still = load();
     still.seen.moved_within = 0;
     assert_eq!(failing(&CONFIG, &still, &counted()), ["migration"]);
+    let finding = |counted: &Counted| {
+        let (load, checks) = (still.clone(), checks(&CONFIG, &still, counted));
+        let [requests, driver_ops] = [&counted.requests, &counted.driver_ops].map(Clone::clone);
+        let integrity = Integrity {
+            load,
+            requests,
+            driver_ops,
+            checks,
+        };
+        integrity.finding()
+    };
+    assert_eq!(finding(&counted()), Finding::ProvesNothing);
+    let mut wrong = counted();
+    wrong.unattributed.0.total_ns += 1;
+    assert_eq!(finding(&wrong), Finding::Fails, "what is wrong goes first");
     let not_asked = LoadConfig {
         migrate: false,
         ..CONFIG
