@@ -3,14 +3,14 @@ use std::{
     time::{Duration, Instant, SystemTime},
 };
 
-use hwptop_abi::{GuestCell, InstanceArg, SlowRecord, Stage};
+use hwptop_abi::{GuestCell, InstanceArg, NOT_KNOWN, SlowRecord, Stage};
 
 use crate::{
     snapshot::{
         Activity, AttachedProbe, EventCounts, FailedRequest, GuestCounts, InstanceSnapshot,
         MeasuredBy, SlowEvent, Snapshot, StageActivity, StageAttachment,
     },
-    totals::{InstanceTotals, ObjectTotals, StageTotals, Stages, Totals},
+    totals::{InstanceTotals, NO_INSTANCE, ObjectTotals, StageTotals, Stages, Totals},
 };
 
 mod objects;
@@ -183,10 +183,13 @@ impl Aggregator {
         let unreached = totals.objects.iter().filter(|object| !has_instance(object));
         let instances = totals.instances.iter().map(|instance| &instance.stages);
         let stages = instances.chain(unreached.map(|object| &object.stages));
-        for stage in stages.flatten() {
-            events.seen += stage.0.seen;
-            events.recorded += stage.recorded();
-            events.lost += stage.0.lost_no_start;
+        for (number, totals) in stages.flat_map(|stages| stages.iter().enumerate()) {
+            // What is left of a request is no event of its own.
+            if number != Stage::Unattributed as usize {
+                events.seen += totals.0.seen;
+                events.recorded += totals.recorded();
+                events.lost += totals.0.lost_no_start;
+            }
         }
         events
     }
@@ -267,10 +270,12 @@ impl Names<'_> {
 
     fn slow(&self, record: &SlowRecord) -> SlowEvent {
         let instance = InstanceArg::from_raw(record.instance);
+        let is_one = instance.number() != NO_INSTANCE;
         SlowEvent {
-            instance: self
-                .of(instance.number())
-                .unwrap_or_else(|| instance_name(instance)),
+            instance: is_one.then(|| {
+                let known = self.of(instance.number());
+                known.unwrap_or_else(|| instance_name(instance))
+            }),
             stage: Stage::from_number(record.stage).unwrap_or(Stage::Request),
             latency: Duration::from_nanos(record.latency_ns),
             hwpt: record.hwpt,
@@ -286,7 +291,7 @@ impl Names<'_> {
             hwpt: record.hwpt,
             process: (record.tgid != 0).then(|| processes.process(record.tgid)),
             tid: (record.tid != 0).then_some(record.tid),
-            asked: record.asked,
+            asked: (record.asked != NOT_KNOWN).then_some(record.asked),
             handled: record.items,
             errno: record.errno,
             latency: Duration::from_nanos(record.latency_ns),

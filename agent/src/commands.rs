@@ -218,7 +218,7 @@ impl CommandStream {
     /// Where a map cannot be read.
     pub fn count(&mut self) -> Result<(), SourceError> {
         for entry in &self.units {
-            let (key, Unit(cell)) = entry.map_err(failed("COMMAND_UNITS"))?;
+            let (key, Unit(cell)) = entry.map_err(SourceError::of_map("COMMAND_UNITS"))?;
             self.instances.count(key, &cell);
         }
         Ok(())
@@ -229,7 +229,7 @@ impl CommandStream {
         let program = self.loaded.program(self.program);
         let fd = program.and_then(|program| program.fd().ok());
         let left_out = fd.map_or(0, |fd| misses::of_program(fd.as_fd()));
-        self.missed = elsewhere.map_err(failed("COMMANDS_ELSEWHERE"))? + left_out;
+        self.missed = elsewhere.map_err(SourceError::of_map("COMMANDS_ELSEWHERE"))? + left_out;
         Ok(())
     }
 
@@ -245,7 +245,10 @@ impl CommandStream {
             };
             let unit = submission.header.unit;
             if self.instances.find(unit).is_none() {
-                let Unit(cell) = self.units.get(&unit, 0).map_err(failed("COMMAND_UNITS"))?;
+                let Unit(cell) = self
+                    .units
+                    .get(&unit, 0)
+                    .map_err(SourceError::of_map("COMMAND_UNITS"))?;
                 self.instances.count(unit, &cell);
             }
             let Some(instance) = self.instances.find(unit) else {
@@ -362,10 +365,6 @@ fn take<M: TryFrom<Map, Error = MapError>>(
 ) -> Result<M, CommandError> {
     let found = loaded.take_map(map).ok_or(CommandError::Foreign(map))?;
     M::try_from(found).map_err(|source| CommandError::Map { map, source })
-}
-
-fn failed(map: &'static str) -> impl Fn(MapError) -> SourceError {
-    move |source| SourceError::Map { map, source }
 }
 
 #[cfg(test)]

@@ -9,9 +9,7 @@ use aya::{
     util::nr_cpus,
 };
 use aya_log::EbpfLogger;
-use hwptop_abi::{
-    Config, GuestCell, InstanceArg, MAX_INSTANCES, PROBE_STAGES, SlowRecord, Stage, StageCell,
-};
+use hwptop_abi::{Config, GuestCell, InstanceArg, MAX_INSTANCES, PROBE_STAGES, Stage, StageCell};
 
 use crate::{
     nanos,
@@ -26,11 +24,13 @@ mod diagnostics;
 mod empty;
 mod plain;
 mod room;
+mod slow;
 
 use diagnostics::Diagnostics;
 pub use empty::EmptyProbes;
 use plain::{Cell, Guest, Settings, Unattributed};
 pub(crate) use room::{Purpose, loader};
+pub(crate) use slow::slow_records;
 
 /// Built from `ebpf/probes` by `cargo xtask ebpf`.
 #[cfg(target_arch = "x86_64")]
@@ -268,9 +268,7 @@ impl Source for Ebpf {
             totals.unattributed += cell.seen;
             totals.slow_dropped += cell.slow_dropped;
         }
-        while let Some(record) = self.slow.next() {
-            totals.slow.extend(SlowRecord::decode(&record));
-        }
+        totals.slow = slow_records(&mut self.slow);
         self.log.flush();
         totals.diagnostics = self.diagnostics.take();
         Ok(totals)

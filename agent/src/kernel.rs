@@ -12,6 +12,7 @@ pub mod btf;
 pub mod config;
 mod empty;
 pub mod facts;
+mod gone;
 mod held;
 pub mod host;
 pub mod instances;

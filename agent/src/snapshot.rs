@@ -74,7 +74,7 @@ pub struct EventCounts {
     pub seen: u64,
     /// Ends that are in a histogram.
     pub recorded: u64,
-    /// Ends that are not: no start known, or an instance number out of range.
+    /// Ends that are not: no start known, the end missed, or an instance number out of range.
     pub lost: u64,
     /// Slow events that were not kept one by one: the ring buffer was full, or a
     /// snapshot had too many. They are recorded in the histograms all the same, so
@@ -85,8 +85,8 @@ pub struct EventCounts {
 /// One event beyond the slow threshold.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SlowEvent {
-    /// The instance's name.
-    pub instance: String,
+    /// The instance's name; `None` where none was reached, or nothing tells which one was.
+    pub instance: Option<String>,
     /// Which stage was slow.
     #[serde(with = "serial::stage")]
     pub stage: Stage,

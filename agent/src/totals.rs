@@ -160,16 +160,20 @@ impl InstanceKind {
     }
 }
 
+/// The number that no instance has.
+pub(crate) const NO_INSTANCE: u16 = u16::MAX;
+
 /// Whose requests they are: one HWPT or vIOMMU of one process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ObjectKey {
-    /// Number of the instance; as in [`InstanceTotals::instance`]. One that no instance
-    /// has where the requests failed before any IOMMU was reached.
+    /// Number of the instance; as in [`InstanceTotals::instance`]. [`NO_INSTANCE`] where the
+    /// requests failed before any IOMMU was reached, or nothing tells which one was.
     pub instance: u16,
     /// Process id; `None` for the requests of all processes beyond those that are kept
     /// apart.
     pub tgid: Option<u32>,
-    /// Tells iommufd contexts of one process apart; no meaning of its own.
+    /// Tells iommufd contexts of one process apart; no meaning of its own. 0 where it is not
+    /// known.
     pub context: u64,
     /// Id of the nested HWPT or vIOMMU within the context; 0 where `tgid` is `None`.
     pub hwpt: u32,

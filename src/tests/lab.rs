@@ -5,8 +5,10 @@ mod arm64;
 mod detach;
 mod guest;
 mod intel;
+mod methods;
 mod recording;
 mod refusals;
+mod slots;
 
 use std::env;
 use std::fs;

@@ -5,15 +5,16 @@ use hwptop_agent::snapshot::{FailedRequest, ObjectSnapshot, Process, errno_name}
 use crate::figure::ABSENT;
 
 /// `qemu(123): 4` for its HWPT or vIOMMU 4; `qemu(123)/1: 4` in the process's second
-/// iommufd context; `- ` before it where no instance was reached.
+/// iommufd context; `- ` before it where no instance was reached, or nothing
+/// tells which.
 pub(crate) fn name(object: &ObjectSnapshot) -> String {
     let unreached = if object.instance.is_none() { "- " } else { "" };
     let Some(owner) = &object.owner else {
         return format!("{unreached}other");
     };
     let context = match owner.context {
-        0 => String::new(),
-        context => format!("/{context}"),
+        None | Some(0) => String::new(),
+        Some(context) => format!("/{context}"),
     };
     let process = process(Some(&owner.process));
     format!("{unreached}{process}{context}: {}", owner.hwpt)
@@ -30,10 +31,9 @@ pub(crate) fn failure(failed: &FailedRequest) -> String {
         ..
     } = failed;
     let process = process(failed.process.as_ref());
-    let entry = if handled < asked {
-        format!("entry {handled} of {asked}, ")
-    } else {
-        String::new()
+    let entry = match asked {
+        Some(asked) if handled < asked => format!("entry {handled} of {asked}, "),
+        _ => String::new(),
     };
     let errno = errno_name(*errno).map_or_else(|| format!("errno {errno}"), ToOwned::to_owned);
     format!("HWPT {hwpt} of {process}: {entry}{errno}, handled {handled}")
@@ -75,7 +75,7 @@ mod tests {
         );
         failed.process = None;
         failed.errno = 131;
-        failed.handled = failed.asked;
+        failed.handled = 64;
         assert_eq!(failure(&failed), "HWPT 4 of -: errno 131, handled 64");
     }
 }

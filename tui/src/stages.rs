@@ -31,7 +31,7 @@ pub(crate) fn line(stage: Stage, did: &StageActivity, over: Duration) -> String 
     let latency = |ns: Option<u64>| ns.map(figure::latency);
     let cells = [
         rate(did.seen),
-        rate(did.items),
+        did.items_of(stage).and_then(rate),
         latency(mean),
         latency(did.latency_ns(0.5)),
         latency(did.latency_ns(0.99)),

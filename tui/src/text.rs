@@ -236,7 +236,7 @@ fn slow(text: &mut String, snapshot: &Snapshot) {
             text,
             format_args!(
                 "{}: {} {}, HWPT {hwpt}, items {}, thread {thread}{errno}",
-                event.instance,
+                event.instance.as_deref().unwrap_or(ABSENT),
                 event.stage.name(),
                 latency(event.latency),
                 event.items,

@@ -1,11 +1,14 @@
-use std::{cmp::Reverse, collections::HashMap};
+use std::{
+    cmp::Reverse,
+    collections::{HashMap, HashSet},
+};
 
 use hwptop_abi::Stage;
 
 use super::{Names, Processes, activity_since};
 use crate::{
     snapshot::{ObjectSnapshot, Owner},
-    totals::{ObjectKey, ObjectTotals},
+    totals::{ObjectKey, ObjectTotals, Stages},
 };
 
 /// The objects one snapshot carries: those with the most requests in the interval. Each
@@ -26,6 +29,7 @@ impl Objects {
         names: &Names,
         processes: &mut Processes,
     ) -> (Vec<ObjectSnapshot>, usize) {
+        self.forget_the_gone(&now);
         let mut busiest: Vec<&ObjectTotals> = now.iter().collect();
         busiest.sort_by_cached_key(|object| {
             let total = requests(object);
@@ -46,7 +50,7 @@ impl Objects {
                 ObjectSnapshot {
                     instance: names.of(key.instance).map(|_| key.instance),
                     owner: key.tgid.map(|tgid| Owner {
-                        context: processes.context(tgid, key.context),
+                        context: (key.context != 0).then(|| processes.context(tgid, key.context)),
                         process: processes.process(tgid),
                         hwpt: key.hwpt,
                     }),
@@ -57,6 +61,27 @@ impl Objects {
             .collect();
         self.earlier = now.into_iter().map(|object| (object.key, object)).collect();
         (shown, left_out)
+    }
+
+    /// What is no longer kept apart is now in what never was: it was not done again.
+    fn forget_the_gone(&mut self, now: &[ObjectTotals]) {
+        let there: HashSet<ObjectKey> = now.iter().map(|object| object.key).collect();
+        let gone = |key: &ObjectKey, _: &mut ObjectTotals| !there.contains(key);
+        for (key, object) in self.earlier.extract_if(gone).collect::<Vec<_>>() {
+            let other = ObjectKey {
+                tgid: None,
+                context: 0,
+                hwpt: 0,
+                ..key
+            };
+            let sum = self.earlier.entry(other).or_insert_with(|| ObjectTotals {
+                key: other,
+                stages: Stages::default(),
+            });
+            for (sum, stage) in sum.stages.iter_mut().zip(&object.stages) {
+                sum.add(&stage.0);
+            }
+        }
     }
 }
 

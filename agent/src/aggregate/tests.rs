@@ -65,6 +65,17 @@ fn seen_is_recorded_plus_lost() {
 }
 
 #[test]
+fn what_is_left_of_a_request_is_no_event() {
+    let start = Instant::now();
+    let mut totals = totals(&[100, 200], 0);
+    let requests = totals.instances[0].stages[Stage::Request as usize].clone();
+    totals.instances[0].stages[Stage::Unattributed as usize] = requests;
+    let snapshot = aggregator(start).snapshot(totals, start);
+    assert_eq!((snapshot.events.seen, snapshot.events.recorded), (2, 2));
+    assert_eq!(snapshot.instances[0].total.unattributed.seen, 2);
+}
+
+#[test]
 fn percentiles_stay_within_the_stated_relative_error() {
     let exact: Vec<u64> = (0..10_000u64).map(|i| 300 + i * i / 50).collect();
     let start = Instant::now();
@@ -156,6 +167,31 @@ fn slow_events_beyond_what_a_snapshot_carries_are_counted() {
     assert_eq!(snapshot.slow[0].tid, None);
 }
 
+#[test]
+fn a_record_without_an_instance_gets_none_and_what_it_asked_for_is_not_made_up() {
+    let start = Instant::now();
+    let record = SlowRecord {
+        latency_ns: 5,
+        instance: u32::from(NO_INSTANCE),
+        stage: 0,
+        hwpt: 1,
+        items: 0,
+        tid: 0,
+        errno: 2,
+        tgid: 0,
+        asked: NOT_KNOWN,
+    };
+    let totals = Totals {
+        slow: vec![record],
+        failures: vec![record],
+        ..totals(&[100], 0)
+    };
+    let snapshot = aggregator(start).snapshot(totals, start);
+    assert_eq!(snapshot.slow[0].instance, None);
+    let failure = &snapshot.failures[0];
+    assert_eq!((&failure.instance, failure.asked), (&None, None));
+}
+
 fn object(tgid: Option<u32>, hwpt: u32, instance: u16, requests: u64) -> ObjectTotals {
     let mut stages = Stages::default();
     let cell = &mut stages[Stage::Request as usize].0;
@@ -222,8 +258,39 @@ fn an_object_without_an_instance_or_a_process_is_kept_and_said_to_be_so() {
     };
     assert_eq!((other.instance, &other.owner), (Some(0), &None));
     assert_eq!(unreached.instance, None);
-    let process = &unreached.owner.as_ref().unwrap().process;
+    let owner = unreached.owner.as_ref().unwrap();
+    let process = &owner.process;
     assert_eq!((process.id, &process.name), (u32::MAX, &None));
+    assert_eq!(owner.context, Some(0));
+}
+
+#[test]
+fn a_context_that_nothing_tells_is_absent() {
+    let start = Instant::now();
+    let mut untold = object(Some(u32::MAX), 3, u16::MAX, 1);
+    untold.key.context = 0;
+    let snapshot = aggregator(start).snapshot(with_objects(vec![untold]), start);
+    assert_eq!(snapshot.objects[0].owner.as_ref().unwrap().context, None);
+}
+
+#[test]
+fn what_is_no_longer_kept_apart_was_not_done_again() {
+    let start = Instant::now();
+    let mut aggregator = aggregator(start);
+    let mut other = object(None, 0, 0, 10);
+    other.key.context = 0;
+    let before = vec![other.clone(), object(Some(u32::MAX), 1, 0, 100)];
+    aggregator.snapshot(with_objects(before), start);
+    // The object's slot was taken back: `other` has its requests, and 3 more came.
+    other.stages[Stage::Request as usize].0.seen = 113;
+    let snapshot = aggregator.snapshot(with_objects(vec![other]), start);
+    let [other] = &snapshot.objects[..] else {
+        panic!("{:?}", snapshot.objects);
+    };
+    assert_eq!(
+        (other.interval.request.seen, other.total.request.seen),
+        (3, 113)
+    );
 }
 
 #[test]
@@ -263,7 +330,7 @@ fn failures_beyond_what_a_snapshot_carries_are_counted_and_the_newest_stay() {
         last.latency,
         Duration::from_nanos(FAILURES_SHOWN as u64 + 2)
     );
-    assert_eq!((last.asked, last.handled, last.errno), (64, 3, 5));
+    assert_eq!((last.asked, last.handled, last.errno), (Some(64), 3, 5));
     assert_eq!(last.instance.as_deref(), Some("dmar0"));
     assert_eq!(last.process, None);
 }

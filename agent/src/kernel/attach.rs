@@ -10,6 +10,7 @@ use hwptop_abi::{KernelLayout, Stage};
 
 use super::{
     facts::Facts,
+    gone::Retired,
     host::Host,
     load,
     module::ProbedModule,
@@ -36,6 +37,8 @@ pub struct KernelOptions {
     pub driver_ops: bool,
     /// The best method that may be used: for tests of the others.
     pub at_best: Method,
+    /// The process whose requests are all the selftest mock's, where it is known beforehand.
+    pub mock_tgid: Option<u32>,
 }
 
 impl Default for KernelOptions {
@@ -45,6 +48,7 @@ impl Default for KernelOptions {
             only_tgid: None,
             driver_ops: true,
             at_best: Method::Fentry,
+            mock_tgid: None,
         }
     }
 }
@@ -84,6 +88,8 @@ pub struct Kernel {
     pub(super) slots: u32,
     pub(super) instances: u32,
     pub(super) emulated: bool,
+    pub(super) mock_tgid: Option<u32>,
+    pub(super) retired: Retired,
 }
 
 impl Kernel {
@@ -134,6 +140,8 @@ impl Kernel {
                     slots: layout.slots,
                     instances,
                     emulated: facts.virtual_machine.is_some(),
+                    mock_tgid: options.mock_tgid,
+                    retired: Retired::new(),
                 });
             }
         }

@@ -6,9 +6,13 @@ use hwptop_abi::{KERNEL_INSTANCES_MAX, KernelLayout, RequestCell, SLOTS_MAX, Sta
 use super::{attach::KernelError, plain::Layout};
 use crate::ebpf::{OBJECT, Purpose, loader};
 
-/// The most kernel memory that the histograms may take, all CPUs together: 256 slots up to
-/// 15 CPUs, 31 slots at 128 CPUs.
+/// The kernel memory that the histograms may take, all CPUs together, as far as it is enough for
+/// [`KEYS_MIN`]: 256 slots up to 15 CPUs.
 const CELLS_BYTES_MAX: usize = 128 << 20;
+
+/// The keys that are kept apart at least, beside the instances' own slots. A key takes 33 KiB a
+/// CPU, so that these take 1 MiB a CPU where that is more than [`CELLS_BYTES_MAX`] leaves.
+const KEYS_MIN: u32 = 31;
 
 /// Loads the object with maps that fit the machine, and fills those that programs take from.
 pub(super) fn object(layout: &KernelLayout, instances: u32) -> Result<aya::Ebpf, KernelError> {
@@ -46,12 +50,14 @@ pub(super) fn instances_kept() -> u32 {
         .map_or(KERNEL_INSTANCES_MAX, |n| n.min(KERNEL_INSTANCES_MAX))
 }
 
-/// For how many slots there is room within [`CELLS_BYTES_MAX`]: at least one more than
-/// instances.
+/// For how many slots there is room within [`CELLS_BYTES_MAX`], but at least for [`KEYS_MIN`]
+/// more than instances.
 pub(super) fn slots_kept(cpus: usize, instances: u32) -> u32 {
     let per_slot = (size_of::<RequestCell>() + size_of::<StageCell>()) * cpus.max(1);
-    let room = u32::try_from(CELLS_BYTES_MAX / per_slot).unwrap_or(u32::MAX);
-    room.clamp(instances + 1, SLOTS_MAX)
+    let of_host = size_of::<StageCell>() * cpus * instances as usize;
+    let room = CELLS_BYTES_MAX.saturating_sub(of_host) / per_slot;
+    let room = u32::try_from(room).unwrap_or(u32::MAX);
+    room.clamp(instances + KEYS_MIN, SLOTS_MAX)
 }
 
 #[cfg(test)]
@@ -59,12 +65,19 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_slots_stay_within_their_memory_or_are_as_few_as_can_be() {
+    fn the_slots_stay_within_their_memory_or_are_as_few_as_is_useful() {
         assert_eq!(slots_kept(2, 3), SLOTS_MAX);
-        for cpus in [0, 1, 16, 64, 128, 1024] {
-            let slots = slots_kept(cpus, 10);
-            let bytes = (size_of::<RequestCell>() + size_of::<StageCell>()) * cpus * slots as usize;
-            assert!(bytes <= CELLS_BYTES_MAX || slots == 11, "{cpus} CPUs");
+        let per_slot = size_of::<RequestCell>() + size_of::<StageCell>();
+        assert!(KEYS_MIN as usize * per_slot <= 1 << 20);
+        for cpus in [0, 1, 16, 64, 128, 512, 8192] {
+            for instances in [3, 11, KERNEL_INSTANCES_MAX] {
+                let slots = slots_kept(cpus, instances);
+                assert!(slots >= instances + 31, "{cpus} CPUs: {slots}");
+                let of_host = size_of::<StageCell>() * cpus * instances as usize;
+                let bytes = per_slot * cpus * slots as usize + of_host;
+                let least = slots == instances + 31;
+                assert!(bytes <= CELLS_BYTES_MAX || least, "{cpus} CPUs: {slots}");
+            }
         }
     }
 }

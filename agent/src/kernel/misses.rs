@@ -12,22 +12,26 @@ pub(crate) fn of_program(program: BorrowedFd<'_>) -> u64 {
     value(&info, "recursion_misses:").unwrap_or(0)
 }
 
-/// How often the kernel had no room to note where a call returns to, so that this process'
-/// kretprobes did not see its end. Kernels before 6.17 do not tell; it is 0 there.
-pub(super) fn of_kretprobes() -> u64 {
+/// How often the kernel had no room to note where a call of `function` returns to, so that this
+/// process' kretprobe did not see its end. There is room for max(10, 2 × CPUs) calls that are
+/// under way at a time; perf, by which the probe is made, has no option for more. The kernel does
+/// not count atomically: a few may be missing. Kernels before 6.17 do not tell; it is 0 there.
+pub(super) fn of_kretprobe(function: &str) -> u64 {
     // aya keeps the descriptors of these links to itself; `bpf_link_info` has the number, too.
     let Ok(descriptors) = fs::read_dir("/proc/self/fdinfo") else {
         return 0;
     };
     descriptors
         .filter_map(|one| fs::read_to_string(one.ok()?.path()).ok())
-        .filter_map(|info| of_kretprobe(&info))
+        .filter_map(|info| of_link(&info, function))
         .sum()
 }
 
-fn of_kretprobe(info: &str) -> Option<u64> {
-    let is_one = info.lines().any(|line| line == "event_type:\tkretprobe");
-    is_one.then(|| value(info, "missed:"))?
+fn of_link(info: &str, function: &str) -> Option<u64> {
+    let name = format!("name:\t{function}");
+    let has = |wanted: &str| info.lines().any(|line| line == wanted);
+    let is_it = has("event_type:\tkretprobe") && has(&name);
+    is_it.then(|| value(info, "missed:"))?
 }
 
 fn value(info: &str, name: &str) -> Option<u64> {
@@ -47,11 +51,12 @@ mod tests {
     }
 
     #[test]
-    fn of_links_only_kretprobes_count() {
+    fn of_links_only_the_functions_kretprobe_counts() {
         let link = |kind: &str| {
             format!("link_type:\tperf\nname:\tqi_submit_sync\nmissed:\t3\nevent_type:\t{kind}\n")
         };
-        assert_eq!(of_kretprobe(&link("kretprobe")), Some(3));
-        assert_eq!(of_kretprobe(&link("kprobe")), None);
+        assert_eq!(of_link(&link("kretprobe"), "qi_submit_sync"), Some(3));
+        assert_eq!(of_link(&link("kretprobe"), "qi_submit"), None);
+        assert_eq!(of_link(&link("kprobe"), "qi_submit_sync"), None);
     }
 }

@@ -195,7 +195,8 @@ fn static_probes(facts: &Facts) -> Result<(), Reason> {
     answered(facts.answers.kprobe)
 }
 
-/// The function as kallsyms has it, if one function and only one is called so.
+/// The function as kallsyms has it, if one function and only one is called so, and an IOMMU
+/// that it is for is here.
 fn symbol<'a>(facts: &'a Facts, site: &'static Site) -> Result<&'a Symbol, Reason> {
     if !facts.symbols.is_readable() {
         return Err(Reason::NoSymbols);
@@ -211,6 +212,10 @@ fn symbol<'a>(facts: &'a Facts, site: &'static Site) -> Result<&'a Symbol, Reaso
             name: symbol.name.clone(),
             copies: symbol.copies,
         });
+    }
+    let is_here = |vendor| facts.instances.iter().any(|one| one.vendor == Some(vendor));
+    if !site.vendor().is_none_or(is_here) {
+        return Err(Reason::NoInstance);
     }
     Ok(symbol)
 }

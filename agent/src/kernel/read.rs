@@ -7,7 +7,7 @@ use std::{
 
 use aya::maps::{Array, HashMap, Map, MapError, PerCpuArray, RingBuf};
 use hwptop_abi::{
-    InstanceArg, LostCell, MOCK_INSTANCE, RequestCell, STAGES, SlowRecord, Stage, StageCell, Vendor,
+    InstanceArg, LostCell, MOCK_INSTANCE, RequestCell, SlowRecord, Stage, StageCell, Vendor,
 };
 
 use super::{
@@ -18,26 +18,16 @@ use super::{
     plan::{Method, StagePlan},
     site::Watch,
 };
-use crate::totals::{
-    HwQueues, InstanceKind, InstanceTotals, ObjectKey, ObjectTotals, Source, SourceError,
-    StageTotals, Totals,
+use crate::{
+    ebpf::slow_records,
+    totals::{
+        HwQueues, InstanceKind, InstanceTotals, NO_INSTANCE, ObjectKey, ObjectTotals, Source,
+        SourceError, StageTotals, Stages, Totals,
+    },
 };
 
 /// How often a cell is read again that was copied in the middle of an event.
 const SETTLE_ATTEMPTS: u32 = 16;
-
-type Stages = [StageTotals; STAGES as usize];
-
-/// The number that no instance has.
-const NONE: u16 = u16::MAX;
-
-/// An instance's number in the totals, by its number in the maps.
-fn number_of(number: u32) -> u16 {
-    match number {
-        0 => NONE,
-        _ => u16::try_from(number).unwrap_or(NONE),
-    }
-}
 
 impl Source for Kernel {
     fn read(&mut self) -> Result<Totals, SourceError> {
@@ -45,17 +35,19 @@ impl Source for Kernel {
         for module in &self.modules {
             module.is_there(&host)?;
         }
+        self.retire_the_gone()?;
         let mut totals = Totals::default();
         let mut instances: BTreeMap<u32, InstanceTotals> = BTreeMap::new();
         for (key, slot) in self.slots_of_keys()? {
             let stages = self.slot(slot)?;
-            // Number 0 is no instance: the request ended before one was reached.
-            if key.0.instance != 0 {
-                add(self.instance(&mut instances, key.0.instance)?, &stages);
+            // Number 0 is no instance: none was reached, or nothing tells which.
+            if self.number_of(key.0.instance, key.0.tgid) != NO_INSTANCE {
+                let instance = self.instance(&mut instances, key.0.instance)?;
+                add(&mut instance.stages, &stages);
             }
             totals.objects.push(ObjectTotals {
                 key: ObjectKey {
-                    instance: number_of(key.0.instance),
+                    instance: self.number_of(key.0.instance, key.0.tgid),
                     tgid: Some(key.0.tgid),
                     context: key.0.context,
                     hwpt: key.0.hwpt,
@@ -64,14 +56,17 @@ impl Source for Kernel {
             });
         }
         for number in 0..self.instances {
-            let beyond = self.slot(number)?;
+            let mut beyond = self.slot(number)?;
+            if let Some(retired) = self.retired.get(&number) {
+                add(&mut beyond, retired);
+            }
             if did_anything(&beyond) {
-                if number != 0 {
-                    add(self.instance(&mut instances, number)?, &beyond);
+                if self.number_of(number, 0) != NO_INSTANCE {
+                    add(&mut self.instance(&mut instances, number)?.stages, &beyond);
                 }
                 totals.objects.push(ObjectTotals {
                     key: ObjectKey {
-                        instance: number_of(number),
+                        instance: self.number_of(number, 0),
                         tgid: None,
                         context: 0,
                         hwpt: 0,
@@ -102,7 +97,7 @@ impl Kernel {
     /// [`SourceError`] where the kernel refuses to hand out the map.
     fn hw_queues(&self) -> Result<HwQueues, SourceError> {
         let cells: PerCpuArray<_, HwQueue> = self.map("HW_QUEUES")?;
-        let cells = cells.get(&0, 0).map_err(in_map("HW_QUEUES"))?;
+        let cells = cells.get(&0, 0).map_err(SourceError::of_map("HW_QUEUES"))?;
         Ok(cells
             .iter()
             .fold(HwQueues::default(), |sum, HwQueue(cell)| HwQueues {
@@ -111,11 +106,11 @@ impl Kernel {
             }))
     }
 
-    fn slots_of_keys(&self) -> Result<Vec<(Key, u32)>, SourceError> {
+    pub(super) fn slots_of_keys(&self) -> Result<Vec<(Key, u32)>, SourceError> {
         let map: HashMap<_, Key, u32> = self.map("SLOT_OF")?;
         map.iter()
             .collect::<Result<_, _>>()
-            .map_err(in_map("SLOT_OF"))
+            .map_err(SourceError::of_map("SLOT_OF"))
     }
 
     /// The totals of an instance, made on first use.
@@ -132,17 +127,21 @@ impl Kernel {
 
     fn new_instance(&self, number: u32) -> Result<InstanceTotals, SourceError> {
         let map: Array<_, Instance> = self.map("KERNEL_INSTANCES")?;
-        let Instance(found) = map.get(&number, 0).map_err(in_map("KERNEL_INSTANCES"))?;
+        let Instance(found) = map
+            .get(&number, 0)
+            .map_err(SourceError::of_map("KERNEL_INSTANCES"))?;
         let arg = InstanceArg::new(
             u16::try_from(number).unwrap_or(u16::MAX),
             Vendor::Vtd,
             false,
         );
         let mut totals = InstanceTotals::new(arg);
-        let (name, kind) = if number == 0 {
-            ("other".to_owned(), self.kind())
-        } else if found.address == MOCK_INSTANCE {
+        let is_mock =
+            found.address == MOCK_INSTANCE || number == 0 && self.untold_mock_tgid().is_some();
+        let (name, kind) = if is_mock {
             ("iommufd_selftest_iommu.0".to_owned(), InstanceKind::Mock)
+        } else if number == 0 {
+            ("other".to_owned(), self.kind())
         } else {
             let name = found.name.split(|byte| *byte == 0).next().unwrap_or(&[]);
             let name = String::from_utf8_lossy(name).into_owned();
@@ -166,7 +165,7 @@ impl Kernel {
         }
     }
 
-    fn slot(&self, slot: u32) -> Result<Stages, SourceError> {
+    pub(super) fn slot(&self, slot: u32) -> Result<Stages, SourceError> {
         let mut stages = self.requests(slot)?;
         stages[Stage::Submission as usize] = self.submissions(slot)?;
         Ok(stages)
@@ -178,7 +177,7 @@ impl Kernel {
         let map: PerCpuArray<_, Request> = self.map("REQUESTS")?;
         let mut stages = Stages::default();
         for _ in 0..SETTLE_ATTEMPTS {
-            let cells = map.get(&slot, 0).map_err(in_map("REQUESTS"))?;
+            let cells = map.get(&slot, 0).map_err(SourceError::of_map("REQUESTS"))?;
             stages = Stages::default();
             for Request(cell) in cells.iter() {
                 add_request(&mut stages, cell);
@@ -197,7 +196,9 @@ impl Kernel {
         let map: PerCpuArray<_, Submission> = self.map("SUBMISSIONS")?;
         let mut totals = StageTotals::default();
         for _ in 0..SETTLE_ATTEMPTS {
-            let cells = map.get(&index, 0).map_err(in_map("SUBMISSIONS"))?;
+            let cells = map
+                .get(&index, 0)
+                .map_err(SourceError::of_map("SUBMISSIONS"))?;
             totals = StageTotals::default();
             for Submission(cell) in cells.iter() {
                 totals.add(cell);
@@ -210,45 +211,84 @@ impl Kernel {
         Ok(totals)
     }
 
-    /// Counts what no slot has: ends without a start, and ends whose program did not run.
+    /// Counts what no slot has: ends without a start, and ends whose program did not run. A
+    /// driver op without an end is counted by its request; a request without one takes its op
+    /// with it.
     fn lost(&self, totals: &mut Totals) -> Result<(), SourceError> {
         let map: PerCpuArray<_, Lost> = self.map("LOST")?;
+        let mut unfinished = 0;
         for Lost(LostCell {
             requests,
+            requests_unfinished,
             ops,
             submissions,
             records,
-        }) in map.get(&0, 0).map_err(in_map("LOST"))?.iter()
+        }) in map.get(&0, 0).map_err(SourceError::of_map("LOST"))?.iter()
         {
             totals.unattributed += requests + ops + submissions;
             totals.slow_dropped += records;
+            unfinished += requests_unfinished;
         }
+        let is_timed =
+            |plan: &StagePlan| plan.watch == Watch::Stage(Stage::DriverOp) && plan.chosen.is_some();
+        let with_ops = self.plans.iter().any(is_timed);
         for plan in &self.plans {
-            let (Watch::Stage(_), Some(method), Some(site)) = (plan.watch, plan.chosen, plan.site)
-            else {
-                continue;
+            totals.unattributed += match plan.watch {
+                Watch::Stage(Stage::Request) => {
+                    let missed = self.missed(plan, unfinished);
+                    if with_ops { 2 * missed } else { missed }
+                }
+                Watch::Stage(Stage::Submission) => self.missed(plan, 0),
+                _ => 0,
             };
-            let end = site.end.map(|end| program_name(end, method));
-            let program = end.and_then(|end| self.loaded.program(&end));
-            if let Some(Ok(program)) = program.map(aya::programs::Program::fd) {
-                totals.unattributed += misses::of_program(program.as_fd());
-            }
-        }
-        let by_kprobe = |plan: &StagePlan| plan.chosen == Some(Method::Kprobe);
-        if self.plans.iter().any(by_kprobe) {
-            totals.unattributed += misses::of_kretprobes();
         }
         Ok(())
     }
 
+    /// How many ends the kernel left out at a place: those it tells, or those that the programs
+    /// noticed where they are more.
+    fn missed(&self, plan: &StagePlan, noticed: u64) -> u64 {
+        let (Some(method), Some(site)) = (plan.chosen, plan.site) else {
+            return 0;
+        };
+        let end = site.end.map(|end| program_name(end, method));
+        let program = end.and_then(|end| self.loaded.program(&end)?.fd().ok());
+        let of_program = program.map_or(0, |program| misses::of_program(program.as_fd()));
+        let of_kretprobe = match method {
+            Method::Kprobe => misses::of_kretprobe(&plan.to_string()),
+            _ => 0,
+        };
+        (of_program + of_kretprobe).max(noticed)
+    }
+
     fn records(&mut self, map: &'static str) -> Result<Vec<SlowRecord>, SourceError> {
         let found = self.loaded.map_mut(map).ok_or_else(|| absent(map))?;
-        let mut ring = RingBuf::try_from(found).map_err(in_map(map))?;
-        let mut records = Vec::new();
-        while let Some(record) = ring.next() {
-            records.extend(SlowRecord::decode(&record));
+        let mut ring = RingBuf::try_from(found).map_err(SourceError::of_map(map))?;
+        let mut records = slow_records(&mut ring);
+        for record in &mut records {
+            // The rest of the kernel's submissions is an instance like others.
+            if record.stage != Stage::HostSubmission as u32 {
+                record.instance = u32::from(self.number_of(record.instance, record.tgid));
+            }
         }
         Ok(records)
+    }
+
+    /// An instance's number in the totals, by its number in the maps and whose request it is.
+    fn number_of(&self, number: u32, tgid: u32) -> u16 {
+        if number == 0 && self.untold_mock_tgid() != Some(tgid) {
+            return NO_INSTANCE;
+        }
+        u16::try_from(number).unwrap_or(NO_INSTANCE)
+    }
+
+    /// The process whose requests are the mock's, where no driver op tells the instance: 0 is
+    /// the mock's number then.
+    fn untold_mock_tgid(&self) -> Option<u32> {
+        let untold = |plan: &StagePlan| {
+            plan.watch == Watch::Stage(Stage::Request) && plan.chosen == Some(Method::Tracepoint)
+        };
+        self.mock_tgid.filter(|_| self.plans.iter().any(untold))
     }
 
     fn map<'a, M: TryFrom<&'a Map, Error = MapError>>(
@@ -256,15 +296,11 @@ impl Kernel {
         map: &'static str,
     ) -> Result<M, SourceError> {
         let found = self.loaded.map(map).ok_or_else(|| absent(map))?;
-        M::try_from(found).map_err(in_map(map))
+        M::try_from(found).map_err(SourceError::of_map(map))
     }
 }
 
-fn in_map(map: &'static str) -> impl Fn(MapError) -> SourceError {
-    move |source| SourceError::Map { map, source }
-}
-
-fn absent(map: &'static str) -> SourceError {
+pub(super) fn absent(map: &'static str) -> SourceError {
     SourceError::Map {
         map,
         source: MapError::InvalidName {
@@ -277,14 +313,14 @@ fn did_anything(stages: &Stages) -> bool {
     stages.iter().any(|stage| stage.0.seen > 0)
 }
 
-fn add(instance: &mut InstanceTotals, stages: &Stages) {
-    for (sum, stage) in instance.stages.iter_mut().zip(stages) {
+/// Adds what was counted elsewhere, stage by stage.
+pub(super) fn add(sums: &mut Stages, stages: &Stages) {
+    for (sum, stage) in sums.iter_mut().zip(stages) {
         sum.add(&stage.0);
     }
 }
 
-/// A cell's three histograms as three stages. What is left of a request is known for all of
-/// them where any driver op is timed.
+/// A cell's three histograms as three stages.
 fn add_request(stages: &mut Stages, cell: &RequestCell) {
     let sum = |buckets: &[u64]| buckets.iter().sum::<u64>();
     let (ops, rests) = (sum(&cell.op), sum(&cell.rest));
@@ -297,17 +333,21 @@ fn add_request(stages: &mut Stages, cell: &RequestCell) {
         ..StageCell::ZERO
     });
     stages[Stage::DriverOp as usize].add(&StageCell {
-        seen: ops,
-        items: if ops > 0 { cell.items } else { 0 },
+        seen: ops + cell.ops_lost,
+        lost_no_start: cell.ops_lost,
+        items: if ops + cell.ops_lost > 0 {
+            cell.items
+        } else {
+            0
+        },
         errors: cell.op_errors,
         total_ns: cell.op_ns,
         buckets: cell.op,
-        ..StageCell::ZERO
     });
     if rests > 0 {
         stages[Stage::Unattributed as usize].add(&StageCell {
             seen: rests,
-            total_ns: cell.request_ns.saturating_sub(cell.op_ns),
+            total_ns: cell.request_ns.saturating_sub(cell.unsplit_ns + cell.op_ns),
             buckets: cell.rest,
             ..StageCell::ZERO
         });
@@ -315,36 +355,4 @@ fn add_request(stages: &mut Stages, cell: &RequestCell) {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_request_is_split_so_that_the_sums_add_up() {
-        let mut cell = RequestCell {
-            seen: 2,
-            items: 65,
-            errors: 1,
-            op_errors: 0,
-            request_ns: 3_000,
-            op_ns: 1_200,
-            request: [0; hwptop_abi::BUCKETS],
-            op: [0; hwptop_abi::BUCKETS],
-            rest: [0; hwptop_abi::BUCKETS],
-        };
-        cell.request[100] = 2;
-        cell.op[90] = 1;
-        cell.rest[80] = 2;
-        let mut stages = Stages::default();
-        add_request(&mut stages, &cell);
-        let [request, _, op, rest, host] = &stages;
-        assert_eq!(
-            (request.0.seen, request.0.items, request.0.errors),
-            (2, 65, 1)
-        );
-        assert_eq!((op.0.seen, op.0.total_ns), (1, 1_200));
-        assert_eq!((rest.0.seen, rest.0.total_ns), (2, 1_800));
-        assert_eq!(request.0.total_ns, op.0.total_ns + rest.0.total_ns);
-        assert_eq!(host.0.seen, 0);
-        assert!(stages.iter().all(StageTotals::is_settled));
-    }
-}
+mod tests;

@@ -17,6 +17,9 @@ pub enum Reason {
         /// How the option that builds it is set.
         setting: Setting,
     },
+    /// No IOMMU of the machine is one that the function is for.
+    #[error("no such IOMMU here")]
+    NoInstance,
     /// Nobody can tell what functions there are.
     #[error("/proc/kallsyms cannot be read")]
     NoSymbols,
@@ -99,6 +102,7 @@ impl Reason {
         match self {
             Self::NoIommufd(_) => "no-iommufd",
             Self::NoFunction { .. } => "no-function",
+            Self::NoInstance => "no-such-iommu",
             Self::NoSymbols => "no-kallsyms",
             Self::Capability => "capability",
             Self::Lockdown(_) => "lockdown",
@@ -158,7 +162,8 @@ impl Reason {
                 "a security module or this kernel's own policy says so: see dmesg"
                     .to_owned()
             }
-            Self::NotInBtf(_)
+            Self::NoInstance
+            | Self::NotInBtf(_)
             | Self::NoMember(_)
             | Self::OtherParameters { .. }
             | Self::NotAskedFor

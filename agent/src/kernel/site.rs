@@ -1,6 +1,6 @@
 //! The kernel's functions that hwptop times, what they need, and the programs on them.
 
-use hwptop_abi::Stage;
+use hwptop_abi::{Stage, Vendor};
 
 /// What is watched at a place.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -62,6 +62,13 @@ pub const POINTER: &str = "a pointer";
 pub const NUMBER: &str = "a number";
 
 impl Site {
+    /// The architecture of the IOMMUs that the function is for; `None` where it is for any, or
+    /// for the mock.
+    pub(super) fn vendor(&self) -> Option<Vendor> {
+        let all = [Vendor::Vtd, Vendor::SmmuV3, Vendor::AmdVi];
+        all.into_iter().find(|vendor| vendor.name() == self.owner)
+    }
+
     /// Whether a function with parameters of these types is the one that the programs know.
     pub(crate) fn takes(&self, types: &[String]) -> bool {
         let fits = |(found, wanted): (&String, &&str)| match *wanted {

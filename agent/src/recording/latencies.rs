@@ -1,5 +1,3 @@
-use std::fmt::Write as _;
-
 use hdrhistogram::Histogram;
 use hwptop_abi::Stage;
 
@@ -62,9 +60,8 @@ fn suffix(object: &ObjectSnapshot) -> String {
     else {
         return "/other".into();
     };
-    let mut suffix = String::new();
-    let _ = write!(suffix, "/pid{}/context{context}/hwpt{hwpt}", process.id);
-    suffix
+    let context = context.map_or_else(String::new, |context| format!("/context{context}"));
+    format!("/pid{}{context}/hwpt{hwpt}", process.id)
 }
 
 /// Without what a tag of an interval log cannot have.

@@ -69,6 +69,13 @@ impl StageActivity {
         let _ = self.latency.add(&later.latency);
     }
 
+    /// The items, where `stage`, whose activity it is, has any: what is left of a request
+    /// carries none.
+    #[must_use]
+    pub fn items_of(&self, stage: Stage) -> Option<u64> {
+        (stage != Stage::Unattributed).then_some(self.items)
+    }
+
     /// Items per event: entries per request, commands per submission. `None`
     /// before the first event.
     #[must_use]

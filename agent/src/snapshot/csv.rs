@@ -72,7 +72,7 @@ impl Whose {
                 scope.to_owned(),
                 name.map_or_else(String::new, quoted),
                 optional(owner.map(|owner| owner.process.id)),
-                optional(owner.map(|owner| owner.context)),
+                optional(owner.and_then(|owner| owner.context)),
                 optional(owner.map(|owner| owner.hwpt)),
             ],
         }
@@ -85,7 +85,8 @@ impl Whose {
             .duration_since(UNIX_EPOCH)
             .unwrap_or_default();
         let seconds = snapshot.interval.as_secs_f64();
-        let rate = |n: u64| optional((seconds > 0.0).then(|| n as f64 / seconds));
+        let per_s = |n: u64| (seconds > 0.0).then(|| n as f64 / seconds);
+        let now_items = now.items_of(stage);
         let events = snapshot.events;
         let mut cells = vec![
             SCHEMA.to_owned(),
@@ -95,9 +96,9 @@ impl Whose {
             optional(self.kind.map(|kind| kind == InstanceKind::Modelled)),
             snapshot.measured_by.name().to_owned(),
             stage.name().to_owned(),
-            rate(now.seen),
-            rate(now.items),
-            optional(now.batch_factor()),
+            optional(per_s(now.seen)),
+            optional(now_items.and_then(per_s)),
+            optional(now_items.and_then(|_| now.batch_factor())),
             optional(now.latency_ns(0.5)),
             optional(now.latency_ns(0.99)),
             optional(now.latency_ns(0.999)),
@@ -106,7 +107,7 @@ impl Whose {
             total.seen.to_string(),
             total.recorded.to_string(),
             total.lost.to_string(),
-            total.items.to_string(),
+            optional(total.items_of(stage)),
             total.errors.to_string(),
             optional(self.guest_faults),
             events.seen.to_string(),

@@ -55,7 +55,7 @@ struct Events {
 
 #[derive(Debug, Serialize)]
 struct Slow {
-    instance: String,
+    instance: Option<String>,
     stage: &'static str,
     latency_ns: u64,
     hwpt: u32,
@@ -107,7 +107,8 @@ struct StagePart {
     seen: u64,
     recorded: u64,
     lost: u64,
-    items: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    items: Option<u64>,
     errors: u64,
     batch_factor: Option<f64>,
     latency_ns_total: u64,
@@ -230,21 +231,22 @@ impl Snapshot {
         Figures {
             errors: activity.errors(),
             stages: stages
-                .map(|stage| (stage.name(), stage_part(activity.stage(stage))))
+                .map(|stage| (stage.name(), stage_part(stage, activity.stage(stage))))
                 .collect(),
             split: self.split(activity).map(Into::into),
         }
     }
 }
 
-fn stage_part(stage: &StageActivity) -> StagePart {
+fn stage_part(of: Stage, stage: &StageActivity) -> StagePart {
+    let items = stage.items_of(of);
     StagePart {
         seen: stage.seen,
         recorded: stage.recorded,
         lost: stage.lost,
-        items: stage.items,
+        items,
         errors: stage.errors,
-        batch_factor: stage.batch_factor(),
+        batch_factor: items.and_then(|_| stage.batch_factor()),
         latency_ns_total: stage.total_ns,
         latency_ns_mean: stage.latency_ns_mean(),
         latency_ns_p50: stage.latency_ns(0.5),

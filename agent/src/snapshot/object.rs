@@ -20,8 +20,8 @@ pub struct Owner {
     /// The process.
     pub process: Process,
     /// Which of the process's iommufd contexts, in the order in which they were first
-    /// seen, from 0.
-    pub context: u32,
+    /// seen, from 0; `None` where nothing tells.
+    pub context: Option<u32>,
     /// Id of the nested HWPT or vIOMMU within the context.
     pub hwpt: u32,
 }
@@ -29,7 +29,8 @@ pub struct Owner {
 /// One nested HWPT or vIOMMU at one moment, or all that are not kept apart.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct ObjectSnapshot {
-    /// Number of its instance; `None` where its requests failed before they reached any.
+    /// Number of its instance; `None` where its requests failed before they reached any, or
+    /// nothing tells which one they reached.
     pub instance: Option<u16>,
     /// Whose it is; `None` for all objects beyond those that are kept apart.
     pub owner: Option<Owner>,
@@ -43,7 +44,8 @@ pub struct ObjectSnapshot {
 /// One request that failed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FailedRequest {
-    /// The instance's name; `None` where it failed before it reached any.
+    /// The instance's name; `None` where it failed before it reached any, or nothing tells
+    /// which one it reached.
     pub instance: Option<String>,
     /// Id of the nested HWPT or vIOMMU.
     pub hwpt: u32,
@@ -51,8 +53,9 @@ pub struct FailedRequest {
     pub process: Option<Process>,
     /// On which thread, where that is known.
     pub tid: Option<u32>,
-    /// How many entries it asked for.
-    pub asked: u32,
+    /// How many entries it asked for, where that is known: a request that fails before the
+    /// driver is reached does not tell.
+    pub asked: Option<u32>,
     /// How many of them were handled.
     pub handled: u32,
     /// The errno that ended it.

@@ -4,7 +4,8 @@ use super::Activity;
 
 /// Where the time of requests went, in nanoseconds summed over all of them:
 /// request = driver op's own part + its submissions + unattributed. A part is `None`
-/// where no probe times what it takes, and never negative.
+/// where no probe times what it takes, and never negative. Requests whose driver op was lost are
+/// in the whole only.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Split {
     /// The whole requests, more than 0.
@@ -24,9 +25,11 @@ impl Split {
     pub(super) fn of(activity: &Activity, times: impl Fn(Stage) -> bool) -> Option<Self> {
         let total = |stage| times(stage).then(|| activity.stage(stage).total_ns);
         let request_ns = total(Stage::Request).filter(|ns| *ns > 0)?;
-        let driver_op = total(Stage::DriverOp);
+        let of_ops = &activity.driver_op;
+        let is_known = of_ops.recorded > 0 || of_ops.lost == 0;
+        let driver_op = total(Stage::DriverOp).filter(|_| is_known);
         let submission = total(Stage::Submission);
-        let unattributed = total(Stage::Unattributed);
+        let unattributed = total(Stage::Unattributed).filter(|_| is_known);
         let inside = |part: Option<u64>, whole: Option<u64>| match (part, whole) {
             (Some(part), Some(whole)) => part <= whole,
             _ => true,
@@ -102,6 +105,15 @@ mod tests {
         let request_only = |stage| stage == Stage::Request;
         assert_eq!(Split::of(&activity(1000, 0, 0, 0), request_only), None);
         assert_eq!(Split::of(&activity(0, 0, 0, 0), |_| true), None);
+    }
+
+    #[test]
+    fn a_driver_op_of_which_no_end_was_seen_is_absent_and_not_zero() {
+        let mut activity = activity(1000, 0, 850, 0);
+        activity.driver_op.lost = 1;
+        let split = Split::of(&activity, |_| true).unwrap();
+        assert_eq!(split.parts().collect::<Vec<_>>(), [("submission", 850)]);
+        assert!(!split.clamped);
     }
 
     #[test]

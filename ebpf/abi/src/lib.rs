@@ -32,5 +32,5 @@ pub use record::{
     COMMAND_BYTES, DRAINED, SUBMISSION_COMMANDS, SYNCED, Submission, SubmissionBuffer,
     SubmissionHeader, UNIT_NAME_BYTES, UNITS, UnitCell,
 };
-pub use slow::{Config, SlowRecord};
+pub use slow::{Config, NOT_KNOWN, SLOW_RECORDS_MAX, SLOW_RING_BYTES, SlowRecord};
 pub use stage::{PROBE_STAGES, STAGES, Stage};

@@ -6,6 +6,15 @@ pub struct Config {
     pub slow_ns: u64,
 }
 
+/// The length of a ring buffer of [`SlowRecord`]s, in bytes.
+pub const SLOW_RING_BYTES: u32 = 64 * 1024;
+
+/// The most records that it holds at a time: the kernel puts 8 bytes before each.
+pub const SLOW_RECORDS_MAX: usize = SLOW_RING_BYTES as usize / (8 + size_of::<SlowRecord>());
+
+/// Stands in [`SlowRecord::asked`] where nobody read it.
+pub const NOT_KNOWN: u32 = u32::MAX;
+
 /// One event that was at least as long as [`Config::slow_ns`].
 #[repr(C)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,8 +36,8 @@ pub struct SlowRecord {
     pub errno: u32,
     /// Process id, as `tid`; 0 where it is not known.
     pub tgid: u32,
-    /// Entries that a request asked for, of which `items` were handled; else as
-    /// `items`.
+    /// Entries that a request asked for, of which `items` were handled, or [`NOT_KNOWN`];
+    /// else as `items`.
     pub asked: u32,
 }
 

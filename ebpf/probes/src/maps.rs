@@ -3,7 +3,8 @@ use aya_ebpf::{
     maps::{Array, PerCpuArray, RingBuf},
 };
 use hwptop_abi::{
-    Config, GuestCell, MAX_INSTANCES, PROBE_STAGES, START_SLOTS, StageCell, UnattributedCell,
+    Config, GuestCell, MAX_INSTANCES, PROBE_STAGES, SLOW_RING_BYTES, START_SLOTS, StageCell,
+    UnattributedCell,
 };
 
 /// Index 0: what user space tells the programs.
@@ -38,4 +39,4 @@ pub static UNATTRIBUTED: PerCpuArray<UnattributedCell> = PerCpuArray::with_max_e
 
 /// `SlowRecord`s.
 #[map]
-pub static SLOW: RingBuf = RingBuf::with_byte_size(64 * 1024, 0);
+pub static SLOW: RingBuf = RingBuf::with_byte_size(SLOW_RING_BYTES, 0);

@@ -27,7 +27,7 @@ impl Live {
                 "{option} says what to drive; {target} is watched as it is"
             )));
         }
-        let (kernel, _) = watch(args)?;
+        let (kernel, _) = watch(args, None)?;
         Ok(Self::of_kernel((args, target), kernel, None))
     }
 
@@ -38,7 +38,7 @@ impl Live {
         vendor: Option<Vendor>,
     ) -> Result<Self, Failure> {
         let capture = one_capture(args, target, vendor)?;
-        let (kernel, facts, context) = watch_and_open(args)?;
+        let (kernel, facts, context) = watch_and_open(args, Some(std::process::id()))?;
         let unit = Unit {
             name: mock_of(&facts),
             kind: InstanceKind::Mock,
@@ -51,7 +51,7 @@ impl Live {
     /// Lets a guest replay its stream on the IOMMU of a device, or unmaps memory of the
     /// device where that IOMMU has no nesting.
     pub(super) fn vfio(args: &MeasureArgs, target: &Target, path: &Path) -> Result<Self, Failure> {
-        let (kernel, facts, context) = watch_and_open(args)?;
+        let (kernel, facts, context) = watch_and_open(args, None)?;
         let device = VfioDevice::bind(&context, path).map_err(Failure::cannot)?;
         let unit = unit_behind(path, &facts);
         let driven = match device.nesting().map_err(Failure::cannot)? {
@@ -105,7 +105,7 @@ impl Live {
 }
 
 /// Puts the probes on the kernel, or says by name what it lacks.
-fn watch(args: &MeasureArgs) -> Result<(Kernel, Facts), Failure> {
+fn watch(args: &MeasureArgs, mock_tgid: Option<u32>) -> Result<(Kernel, Facts), Failure> {
     let facts = Facts::of_this_machine();
     let options = KernelOptions {
         slow: args.slow,
@@ -114,6 +114,7 @@ fn watch(args: &MeasureArgs) -> Result<(Kernel, Facts), Failure> {
             KernelMethod::Kprobe => Method::Kprobe,
             KernelMethod::Tracepoint => Method::Tracepoint,
         },
+        mock_tgid,
         ..KernelOptions::default()
     };
     let kernel = Kernel::attach(&facts, &options).map_err(Failure::cannot)?;
@@ -121,8 +122,11 @@ fn watch(args: &MeasureArgs) -> Result<(Kernel, Facts), Failure> {
 }
 
 /// The probes first, so that nothing that is done goes unseen.
-fn watch_and_open(args: &MeasureArgs) -> Result<(Kernel, Facts, Context), Failure> {
-    let (kernel, facts) = watch(args)?;
+fn watch_and_open(
+    args: &MeasureArgs,
+    mock_tgid: Option<u32>,
+) -> Result<(Kernel, Facts, Context), Failure> {
+    let (kernel, facts) = watch(args, mock_tgid)?;
     can_drive_iommufd(&facts).map_err(Failure::cannot)?;
     let context = Context::open().map_err(Failure::cannot)?;
     Ok((kernel, facts, context))

@@ -13,15 +13,17 @@ use super::lab;
 
 /// Shell functions that the scripts below share.
 ///
-/// `watch NAME` watches the whole kernel until `unwatch NAME`, and returns when the probes
-/// are there; the last line of NAME is then the snapshot of everything. `count FUNCTION`
+/// `watch NAME [OPTIONS]` watches the whole kernel until `unwatch NAME`, and returns when the
+/// probes are there; the last line of NAME is then the snapshot of everything. `count FUNCTION`
 /// makes the kernel itself count the calls of FUNCTION, whatever suffix the compiler gave
 /// it, and `hits FUNCTION` prints how many there were.
 const FUNCTIONS: &str = r#"
 fail() { echo "$*" >&2; exit 1; }
 watch() {
-    hwptop top --target kernel --count 100000 --interval 50ms --format json >"$1" & watcher=$!
-    until [ -s "$1" ]; do kill -0 $watcher || fail "the watch ended"; usleep 20000; done
+    name=$1
+    shift
+    hwptop top --target kernel --count 100000 --interval 50ms --format json "$@" >"$name" & watcher=$!
+    until [ -s "$name" ]; do kill -0 $watcher || fail "the watch ended"; usleep 20000; done
 }
 unwatch() {
     lines=$(wc -l <"$1")

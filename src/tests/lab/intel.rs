@@ -238,6 +238,10 @@ fn doctor_says_what_attaches_and_which_instances_are_real() {
             "{function}"
         );
     }
+    let stages = found["stages"].as_array().expect("stages");
+    let amd = stages.iter().find(|one| one["owner"] == "amdvi");
+    let amd = amd.expect("what is there for AMD-Vi");
+    assert_eq!(amd["attaches"], Value::Null, "{amd}");
     let instances = found["instances"].as_array().expect("instances");
     let told: Vec<[&Value; 3]> = instances
         .iter()

@@ -33,7 +33,7 @@ fn frozen_queues_and_slow_events_are_told() {
     let mut snapshot = fixture::frozen();
     snapshot.slow = [(Stage::Request, 7, 5), (Stage::Submission, 0, 0)]
         .map(|(stage, hwpt, errno)| SlowEvent {
-            instance: "model-vtd0".to_owned(),
+            instance: Some("model-vtd0".to_owned()),
             stage,
             latency: Duration::from_micros(4_560),
             hwpt,

@@ -39,6 +39,9 @@ impl Machine {
             ("sys/bus/event_source/devices/kprobe/type", "8"),
             ("sys/bus/event_source/devices/uprobe/type", "9"),
             ("dev/iommu", ""),
+            ("sys/class/iommu/dmar0/intel-iommu/ecap", "0\n"),
+            ("sys/class/iommu/ivhd0/amd-iommu/features", "0:0\n"),
+            ("sys/class/iommu/smmu3.0x0000000009050000/dev", ""),
         ] {
             machine.write(name, text.as_bytes());
         }
@@ -157,6 +160,27 @@ fn a_plan_names_the_functions_of_its_own_architecture_only() {
             .collect();
         assert!(functions.contains(&there) && !functions.contains(&absent));
     }
+}
+
+#[test]
+fn functions_of_a_vendor_that_has_no_iommu_here_are_left_alone() {
+    let machine = Machine::sound();
+    let iommus = machine.folder.path().join("sys/class/iommu");
+    fs::remove_dir_all(iommus.join("ivhd0")).unwrap();
+    let facts = machine.facts();
+    let amd = of_function(&facts, WAIT);
+    assert_eq!(amd.chosen, None);
+    assert_eq!(
+        names(&amd),
+        [("fentry", "no-such-iommu"), ("kprobe", "no-such-iommu")]
+    );
+    assert_eq!(amd.reason().unwrap().to_string(), "no such IOMMU here");
+    for function in ["qi_submit_sync", "mock_viommu_cache_invalidate", REQUEST] {
+        assert_eq!(of_function(&facts, function).chosen, Some(Method::Fentry));
+    }
+    // A kernel that could not drive one says that.
+    machine.write("proc/kallsyms", b"ffffffff81000000 T vfs_read\n");
+    assert_eq!(names(&machine.plan_of(WAIT))[0].1, "kernel-option");
 }
 
 #[test]

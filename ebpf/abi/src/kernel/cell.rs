@@ -6,7 +6,9 @@ pub const REQUEST_PARTS: usize = 3;
 /// What one CPU knows of the requests of one slot. All counts are since load.
 ///
 /// The parts share what they have in common, because a request is counted in one go when
-/// it ends: seen = Σ `request` + `lost`.
+/// it ends: seen = Σ `request`. Of the driver ops seen in them, Σ `op` + `ops_lost`; those are
+/// the requests that are not split: their time is `unsplit_ns`, and
+/// `request_ns` − `unsplit_ns` − `op_ns` is the sum of what is in `rest`.
 #[repr(C)]
 #[derive(Clone, Copy, Debug)]
 pub struct RequestCell {
@@ -22,11 +24,15 @@ pub struct RequestCell {
     pub request_ns: u64,
     /// Sum of the driver ops' latencies, in nanoseconds.
     pub op_ns: u64,
+    /// Driver ops of which only the begin or the end was seen.
+    pub ops_lost: u64,
+    /// Sum of the latencies of the requests that they were in, in nanoseconds.
+    pub unsplit_ns: u64,
     /// Latencies of requests by [`crate::Bucket`].
     pub request: [u64; BUCKETS],
     /// Latencies of their driver ops; a request that ended before has none.
     pub op: [u64; BUCKETS],
-    /// Latencies of requests less their driver ops.
+    /// Latencies of requests less their driver ops, of those that are split.
     pub rest: [u64; BUCKETS],
 }
 
@@ -36,7 +42,10 @@ pub struct RequestCell {
 pub struct LostCell {
     /// Requests.
     pub requests: u64,
-    /// Driver ops.
+    /// Requests that began and did not end before the next one on their thread, where
+    /// kretprobes are to see the end.
+    pub requests_unfinished: u64,
+    /// Driver ops outside any request.
     pub ops: u64,
     /// Submissions.
     pub submissions: u64,
@@ -56,9 +65,9 @@ pub struct HwQueueCell {
 }
 
 const _: () = {
-    assert!(size_of::<RequestCell>() == 6 * 8 + REQUEST_PARTS * BUCKETS * 8);
+    assert!(size_of::<RequestCell>() == 8 * 8 + REQUEST_PARTS * BUCKETS * 8);
     // The kernel's limit for one value of a per-CPU map (PCPU_MIN_UNIT_SIZE).
     assert!(size_of::<RequestCell>() <= 32 * 1024);
-    assert!(size_of::<LostCell>() == 32);
+    assert!(size_of::<LostCell>() == 40);
     assert!(size_of::<HwQueueCell>() == 16);
 };

@@ -3,8 +3,8 @@ use aya_ebpf::{
     maps::{Array, HashMap, PerCpuArray, Queue, RingBuf},
 };
 use hwptop_abi::{
-    HwQueueCell, KERNEL_INSTANCES_MAX, KernelInstance, LostCell, RequestCell, SLOTS_MAX, SlotKey,
-    StageCell,
+    HwQueueCell, KERNEL_INSTANCES_MAX, KernelInstance, LostCell, RequestCell, SLOTS_MAX,
+    SLOW_RING_BYTES, SlotKey, StageCell,
 };
 
 use super::thread::{THREADS_LEN, Thread};
@@ -26,7 +26,7 @@ pub static SUBMISSIONS: PerCpuArray<StageCell> =
 #[map]
 pub static SLOT_OF: HashMap<SlotKey, u32> = HashMap::with_max_entries(SLOTS_MAX, 0);
 
-/// Slots that nobody has yet, filled by user space.
+/// Slots that nobody has, filled by user space.
 #[map]
 pub static FREE_SLOTS: Queue<u32> = Queue::with_max_entries(SLOTS_MAX, 0);
 
@@ -53,4 +53,4 @@ pub static HW_QUEUES: PerCpuArray<HwQueueCell> = PerCpuArray::with_max_entries(1
 
 /// `SlowRecord`s of failed requests.
 #[map]
-pub static FAILURES: RingBuf = RingBuf::with_byte_size(64 * 1024, 0);
+pub static FAILURES: RingBuf = RingBuf::with_byte_size(SLOW_RING_BYTES, 0);

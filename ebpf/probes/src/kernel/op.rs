@@ -6,8 +6,9 @@ use super::{
     layout::layout,
     maps::LOST,
     method::Method,
-    thread::{self, is_same, is_within, low_half},
+    thread::{self, Thread, is_same, is_within, low_half},
 };
+use crate::stage::add;
 
 /// The driver's part of a request begins, for the object that `target` stands for, on the
 /// instance with this `struct iommu_device`, or 0.
@@ -26,7 +27,7 @@ pub(super) fn begin<M: Method>(ctx: *mut c_void, target: u64, array: *const u8, 
         (*thread).instance = instance;
         (*thread).array = array as u64;
         (*thread).asked = M::int(array, layout!(array_entry_num));
-        (*thread).op_start_ns = bpf_ktime_get_ns();
+        (*thread).op_ns = bpf_ktime_get_ns().wrapping_neg();
     }
 }
 
@@ -41,19 +42,29 @@ pub(super) fn end<M: Method>(ctx: *mut c_void, array: Option<*const u8>) {
     };
     // SAFETY: `thread` points into the map.
     unsafe {
-        if !is_same::<M>(ctx, (*thread).op) {
-            return lost();
+        let minus_start_ns = (*thread).op_ns;
+        if minus_start_ns as i64 >= 0 || !is_same::<M>(ctx, (*thread).op) {
+            return without_begin(thread, ctx);
         }
         let array = array.unwrap_or((*thread).array as *const u8);
-        (*thread).op_ns = end_ns - (*thread).op_start_ns;
+        (*thread).op_ns = minus_start_ns.wrapping_add(end_ns);
         (*thread).handled = M::int(array, layout!(array_entry_num));
     }
 }
 
-#[inline(never)]
-fn lost() {
-    if let Some(cell) = LOST.get_ptr_mut(0) {
-        // SAFETY: `cell` points to this CPU's value of the map.
-        unsafe { (*cell).ops += 1 };
+/// An end without its begin: its request counts it as lost, where there is one.
+///
+/// # Safety
+/// `thread` points into the map.
+#[inline(always)]
+unsafe fn without_begin(thread: *mut Thread, ctx: *mut c_void) {
+    // SAFETY: the caller's; `cell` points to this CPU's value of the map.
+    unsafe {
+        if is_within(low_half(ctx), (*thread).request) {
+            (*thread).op = ctx as u64;
+            (*thread).op_ns = u64::MAX;
+        } else if let Some(cell) = LOST.get_ptr_mut(0) {
+            add(&raw mut (*cell).ops, 1);
+        }
     }
 }

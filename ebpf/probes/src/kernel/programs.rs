@@ -224,7 +224,7 @@ submission!(
 #[fentry]
 pub fn amd_command(ctx: FEntryContext) -> i32 {
     let instance = ctx.arg::<u64>(0) + u64::from(layout!(amd_iommu));
-    submission::queue(ctx.as_ptr(), instance);
+    submission::queue(ctx.as_ptr(), instance, ctx.arg::<u32>(2) as u8 != 0);
     0
 }
 
@@ -232,7 +232,7 @@ pub fn amd_command(ctx: FEntryContext) -> i32 {
 #[kprobe]
 pub fn k_amd_command(ctx: ProbeContext) -> u32 {
     let instance = argument(&ctx, 0) + u64::from(layout!(amd_iommu));
-    submission::queue(ctx.as_ptr(), instance);
+    submission::queue(ctx.as_ptr(), instance, argument(&ctx, 2) as u8 != 0);
     0
 }
 

@@ -6,7 +6,7 @@ use super::{
     slot,
     thread::Thread,
 };
-use crate::maps::SLOW;
+use crate::{maps::SLOW, stage::add};
 
 /// Keeps a failed request.
 ///
@@ -88,6 +88,6 @@ fn keep(ring: &RingBuf, record: &SlowRecord) {
     }
     if let Some(cell) = LOST.get_ptr_mut(0) {
         // SAFETY: `cell` points to this CPU's value of the map.
-        unsafe { (*cell).records += 1 };
+        unsafe { add(&raw mut (*cell).records, 1) };
     }
 }

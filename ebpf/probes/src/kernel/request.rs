@@ -1,7 +1,7 @@
 use core::ffi::c_void;
 
 use aya_ebpf::helpers::generated::bpf_ktime_get_ns;
-use hwptop_abi::{BUCKETS, Bucket};
+use hwptop_abi::{BUCKETS, Bucket, NOT_KNOWN};
 
 use super::{
     layout::layout,
@@ -10,6 +10,7 @@ use super::{
     record, slot,
     thread::{self, is_same, is_within, top_of_stack},
 };
+use crate::stage::add;
 
 /// Offsets of the uAPI structure.
 pub(super) const HWPT_ID: u32 = 4;
@@ -32,11 +33,15 @@ pub(super) fn begin<M: Method>(ctx: *mut c_void, ucmd: *const u8) {
     // SAFETY: `thread` points into the map; the helper has no preconditions. The time is read
     // last, so that the program's own work before it is not measured.
     unsafe {
+        // Only kretprobes are left out while the programs before them run.
+        if !M::ONE_CONTEXT && (*thread).request != 0 {
+            unfinished();
+        }
         (*thread).request = M::place(ctx);
         (*thread).op = 0;
         (*thread).instance = 0;
-        // What it asks for is known where the driver is reached.
-        (*thread).asked = 0;
+        // It is known where the driver is reached.
+        (*thread).asked = NOT_KNOWN;
         (*thread).context = M::long(ucmd, layout!(ucmd_ictx));
         (*thread).command = M::long(ucmd, layout!(ucmd_cmd));
         (*thread).start_ns = bpf_ktime_get_ns();
@@ -64,8 +69,11 @@ pub(super) fn end<M: Method>(ctx: *mut c_void, result: i32) {
         }
         let latency_ns = end_ns - (*thread).start_ns;
         let with_op = layout!(driver_ops) != 0 && is_within((*thread).op as u32, outer);
-        if !with_op {
-            // The driver was not reached, or its programs could not be attached.
+        let op_ns = (*thread).op_ns;
+        // One whose end was not seen is longer than anything.
+        let is_timed = with_op && op_ns <= latency_ns;
+        if !is_timed {
+            // The driver was not reached, its end was not seen, or it has no programs.
             let command = (*thread).command as *const u8;
             (*thread).target = u64::from(int_anywhere(command, HWPT_ID));
             (*thread).handled = int_anywhere(command, ENTRY_NUM);
@@ -77,15 +85,16 @@ pub(super) fn end<M: Method>(ctx: *mut c_void, result: i32) {
         (*cell).items += u64::from((*thread).handled);
         (*cell).request_ns += latency_ns;
         count(&raw mut (*cell).request, latency_ns);
-        if layout!(driver_ops) != 0 {
-            let mut rest_ns = latency_ns;
-            if with_op {
-                let op_ns = (*thread).op_ns;
-                rest_ns -= op_ns;
-                (*cell).op_ns += op_ns;
-                count(&raw mut (*cell).op, op_ns);
-            }
-            count(&raw mut (*cell).rest, rest_ns);
+        if is_timed {
+            (*cell).op_ns += op_ns;
+            count(&raw mut (*cell).op, op_ns);
+            count(&raw mut (*cell).rest, latency_ns - op_ns);
+        } else if with_op {
+            (*thread).op = 0;
+            (*cell).ops_lost += 1;
+            (*cell).unsplit_ns += latency_ns;
+        } else if layout!(driver_ops) != 0 {
+            count(&raw mut (*cell).rest, latency_ns);
         }
         if result < 0 {
             (*cell).errors += 1;
@@ -157,6 +166,14 @@ pub(super) unsafe fn count(histogram: *mut [u64; BUCKETS], ns: u64) {
 fn lost() {
     if let Some(cell) = LOST.get_ptr_mut(0) {
         // SAFETY: `cell` points to this CPU's value of the map.
-        unsafe { (*cell).requests += 1 };
+        unsafe { add(&raw mut (*cell).requests, 1) };
+    }
+}
+
+#[inline(never)]
+fn unfinished() {
+    if let Some(cell) = LOST.get_ptr_mut(0) {
+        // SAFETY: as above.
+        unsafe { add(&raw mut (*cell).requests_unfinished, 1) };
     }
 }

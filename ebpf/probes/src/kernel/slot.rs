@@ -15,7 +15,8 @@ use super::{
 };
 use crate::stage::add;
 
-/// How many nested HWPTs went away: one that comes may lie where another one was.
+/// How many nested HWPTs went away: one that comes may lie where another one was. User space
+/// adds to it, too, when it takes slots back.
 static mut ENDED: u64 = 0;
 
 #[inline(always)]
@@ -105,7 +106,7 @@ fn find(thread: *mut Thread, instance: u64) -> u32 {
 /// The key's slot; its instance's common one where there is no other.
 #[inline(always)]
 fn allotted(key: &SlotKey) -> u32 {
-    // SAFETY: entries are never removed.
+    // SAFETY: user space removes only entries of processes that are gone.
     if let Some(slot) = unsafe { SLOT_OF.get(key) } {
         return *slot;
     }

@@ -9,8 +9,9 @@ use super::{
     record,
     request::count,
     slot,
-    thread::{self, Thread, is_same, is_within, low_half},
+    thread::{self, QUEUED_LEN, Queued, Thread, is_same, is_within, low_half},
 };
+use crate::stage::add;
 
 /// `items` commands are handed over to a queue of the instance with this
 /// `struct iommu_device`.
@@ -74,38 +75,84 @@ pub(super) fn end<M: Method>(ctx: *mut c_void, result: i32) {
     }
 }
 
-/// A command is put into a queue of the instance with this `struct iommu_device`, for a
-/// submission that this thread makes later (AMD).
+/// A command is put into a queue of the instance with this `struct iommu_device` (AMD): one for
+/// a submission that this thread makes later, which it must `sync` with; else that which waits
+/// for those, and which is none of the submission's.
 #[inline(always)]
-pub(super) fn queue(ctx: *mut c_void, instance: u64) {
+pub(super) fn queue(ctx: *mut c_void, instance: u64, sync: bool) {
     let Some(thread) = thread::of(ctx) else {
         return;
     };
     // SAFETY: `thread` points into the map.
     unsafe {
-        (*thread).queued += 1;
-        (*thread).submission_instance = instance;
+        let queued = &raw mut (*thread).queued;
+        if sync {
+            put(queued.cast(), instance);
+        } else {
+            // It tells the instance: the compiler may have taken the argument of
+            // `iommu_completion_wait` away.
+            (*thread).submission_items = take(queued.cast(), instance);
+            (*thread).submission_instance = instance;
+        }
     }
 }
 
-/// What was queued is waited for (AMD). The compiler may have taken the argument that names
-/// the instance away, so that it is the one of the commands.
+/// # Safety
+/// `queued` points to [`QUEUED_LEN`] of them.
 #[inline(always)]
-pub(super) fn begin_wait(ctx: *mut c_void) {
-    let Some(thread) = thread::of(ctx) else {
-        return;
-    };
-    // SAFETY: as above.
-    let (instance, items) = unsafe { ((*thread).submission_instance, (*thread).queued as u32) };
-    begin(ctx, instance, items);
+unsafe fn put(queued: *mut Queued, instance: u64) {
+    for n in 0..QUEUED_LEN {
+        // SAFETY: the caller's.
+        unsafe {
+            let one = queued.add(n);
+            if (*one).commands == 0 {
+                (*one).instance = instance;
+            }
+            if (*one).instance == instance {
+                (*one).commands += 1;
+                return;
+            }
+        }
+    }
 }
 
-/// It was. The command that waits is none of the submission's.
+/// # Safety
+/// As for [`put`].
+#[inline(always)]
+unsafe fn take(queued: *mut Queued, instance: u64) -> u64 {
+    let mut commands = 0;
+    for n in 0..QUEUED_LEN {
+        // SAFETY: the caller's.
+        unsafe {
+            let one = queued.add(n);
+            // More than one may be the instance's: a free one is taken first.
+            if (*one).instance == instance {
+                commands += (*one).commands;
+                (*one).commands = 0;
+            }
+        }
+    }
+    commands
+}
+
+/// What was queued for an instance is waited for (AMD); which one it is, and whether anything
+/// was, the command tells that waits.
+#[inline(always)]
+pub(super) fn begin_wait(ctx: *mut c_void) {
+    begin(ctx, 0, 0);
+}
+
+/// It was. No submission where another thread's command was waited for.
 #[inline(always)]
 pub(super) fn end_wait<M: Method>(ctx: *mut c_void, result: i32) {
     if let Some(thread) = thread::of(ctx) {
-        // SAFETY: as above.
-        unsafe { (*thread).queued = 0 };
+        // SAFETY: `thread` points into the map.
+        unsafe {
+            if (*thread).submission_instance == 0 && is_same::<M>(ctx, (*thread).submission) {
+                (*thread).submission = 0;
+                return;
+            }
+        }
     }
     end::<M>(ctx, result);
 }
@@ -127,6 +174,6 @@ unsafe fn host(thread: *mut Thread, instance: u64) -> u32 {
 fn lost() {
     if let Some(cell) = LOST.get_ptr_mut(0) {
         // SAFETY: `cell` points to this CPU's value of the map.
-        unsafe { (*cell).submissions += 1 };
+        unsafe { add(&raw mut (*cell).submissions, 1) };
     }
 }

@@ -28,23 +28,34 @@ pub(super) struct Thread {
     pub(super) handled: u32,
     /// Context of the driver op, while it runs and after; 0 for none in this request.
     pub(super) op: u64,
-    pub(super) op_start_ns: u64,
+    /// How long it took; while it runs, minus when it began, which is more than any time.
     pub(super) op_ns: u64,
     /// Its `struct iommu_user_data_array`.
     pub(super) array: u64,
     /// Context of the submission under way; 0 for none.
     pub(super) submission: u64,
     pub(super) submission_start_ns: u64,
-    /// The `struct iommu_device` that it goes to, and its commands.
+    /// The `struct iommu_device` that it goes to, 0 while it is not known, and its commands.
     pub(super) submission_instance: u64,
     pub(super) submission_items: u64,
     /// Commands that wait for a submission of their own (AMD).
-    pub(super) queued: u64,
+    pub(super) queued: [Queued; QUEUED_LEN],
     /// The slot that was found last, and what it was found for.
     pub(super) known: Known,
     /// `struct iommu_device` of the last submission outside a request, and its number.
     pub(super) host_instance: u64,
     pub(super) host_number: u64,
+}
+
+/// The instances that a thread can queue commands for before it waits for them. A domain may be
+/// behind more; the commands of others are not counted.
+pub(super) const QUEUED_LEN: usize = 4;
+
+/// Commands in the queue of an instance, by the address of its `struct iommu_device`.
+#[repr(C)]
+pub(super) struct Queued {
+    pub(super) instance: u64,
+    pub(super) commands: u64,
 }
 
 #[repr(C)]

@@ -1,0 +1,52 @@
+//! More processes, one after the other, than can be kept apart at a time.
+
+use serde_json::Value;
+
+use super::guest::{run, total};
+
+/// More than there are slots; each makes one request of every size.
+const PROCESSES: u64 = 270;
+const REQUESTS: u64 = 11 * PROCESSES;
+
+#[test]
+#[ignore = "needs the lab x86-intel: some hundred processes one after the other"]
+fn slots_of_processes_that_are_gone_are_given_to_others_and_no_request_is_forgotten() {
+    let left = run(
+        "x86-intel",
+        &[],
+        "watch watched
+         for i in $(seq 270); do
+             hwptop bench batching --target selftest --requests 1 >bench 2>progress & last=$!
+             wait $last
+         done
+         unwatch watched
+         echo last $last",
+    );
+    let snapshot = left.snapshot("watched");
+    assert_eq!(total(snapshot.instance(), "request", "seen"), REQUESTS);
+    assert_eq!(snapshot.0["events"]["lost"], 0);
+    let last = left.printed("last");
+    let its = |one: &&&Value| one["pid"] == last;
+    let objects = snapshot.objects();
+    let one = objects.iter().find(its);
+    let one = one.unwrap_or_else(|| panic!("{last} is none of {}", objects.len()));
+    assert_eq!(total(one, "request", "seen"), 11, "{one}");
+
+    // What is kept apart, and what was.
+    let all = snapshot.0["objects"].as_array().expect("objects");
+    let seen: u64 = all.iter().map(|one| total(one, "request", "seen")).sum();
+    assert_eq!(seen, REQUESTS);
+    assert!(all.iter().any(|one| one["other"] == true));
+
+    // No interval has more than was done in it.
+    let mut sum = 0;
+    for line in left.file("watched").lines() {
+        let snapshot: Value = serde_json::from_str(line).expect("JSON");
+        let objects = snapshot["objects"].as_array().expect("objects");
+        let requests = objects
+            .iter()
+            .map(|one| &one["interval"]["stages"]["request"]["seen"]);
+        sum += requests.filter_map(Value::as_u64).sum::<u64>();
+    }
+    assert_eq!(sum, REQUESTS);
+}
