@@ -24,7 +24,7 @@ pub struct RequestCell {
     pub request_ns: u64,
     /// Sum of the driver ops' latencies, in nanoseconds.
     pub op_ns: u64,
-    /// Driver ops of which only the begin or the end was seen.
+    /// Driver ops of which the begin, the end or both were not seen.
     pub ops_lost: u64,
     /// Sum of the latencies of the requests that they were in, in nanoseconds.
     pub unsplit_ns: u64,

@@ -89,7 +89,9 @@ pub(super) fn end<M: Method>(ctx: *mut c_void, result: i32) {
             (*cell).op_ns += op_ns;
             count(&raw mut (*cell).op, op_ns);
             count(&raw mut (*cell).rest, latency_ns - op_ns);
-        } else if with_op {
+        } else if with_op || (layout!(driver_ops) != 0 && result >= 0) {
+            // None succeeds without the driver: kprobes are left out while the CPU is in the
+            // middle of a bpf() call.
             (*thread).op = 0;
             (*cell).ops_lost += 1;
             (*cell).unsplit_ns += latency_ns;
