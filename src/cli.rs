@@ -16,10 +16,12 @@ signal before it was done."
     };
 }
 
+mod agent;
 mod bench;
 mod record;
 mod replay;
 
+pub(crate) use agent::{AgentArgs, Listen, Socket, listen, socket};
 pub(crate) use bench::{
     AgentCostArgs, AttachCostArgs, BatchingArgs, BenchCommand, FrontEndArgs, IntegrityArgs,
     PoliciesArgs, ProbeCostArgs,
@@ -43,6 +45,8 @@ Targets:
   selftest[:VENDOR]             a nesting driver in this process on the kernel's
                                 mock (CONFIG_IOMMUFD_TEST), fed as the model is
   vfio:/dev/vfio/devices/vfioN  the same on the IOMMU of a device that vfio-pci has
+  agent:PATH                    what the agent that serves this socket measures, at the
+                                agent's own interval (top only)
 
 Batching policies, for --policy:
   single    one entry per request, as QEMU and Cloud Hypervisor send them
@@ -68,7 +72,8 @@ Examples:
   hwptop report run.json -o report/      draw it
   hwptop record -- CMD                   keep what happened while CMD ran
   hwptop replay hwptop-recording.jsonl   look at it again
-  hwptop record --commands -- CMD        what IOMMUs are told while CMD runs"
+  hwptop record --commands -- CMD        what IOMMUs are told while CMD runs
+  hwptop agent --target kernel           keep measuring, for Prometheus and for top"
 );
 
 /// Shows and measures what nested IOMMU translation costs: the latency of every
@@ -109,6 +114,8 @@ pub(crate) enum Command {
     Record(RecordArgs),
     /// Show a recording as `top` would have shown it live
     Replay(ReplayFileArgs),
+    /// Keep measuring: metrics for Prometheus, snapshots for `top --target agent:PATH`
+    Agent(AgentArgs),
 }
 
 #[derive(Args, Debug)]
@@ -123,8 +130,9 @@ pub(crate) struct TopArgs {
 #[derive(Args, Debug)]
 pub(crate) struct MeasureArgs {
     /// What to observe: model[:vtd|smmuv3|amdvi][,instances=N] (1 to 64), pid:N, kernel,
-    /// selftest[:vtd|smmuv3|amdvi] or vfio:/dev/vfio/devices/vfioN [default: kernel where
-    /// this machine has an IOMMU and this user may look into the kernel, else model]
+    /// selftest[:vtd|smmuv3|amdvi], vfio:/dev/vfio/devices/vfioN or agent:PATH [default:
+    /// kernel where this machine has an IOMMU and this user may look into the kernel, else
+    /// model]
     #[arg(long, value_name = "T")]
     pub(crate) target: Option<Target>,
     /// Time between two snapshots, e.g. 500ms, 1s; 10ms to 1h
@@ -137,6 +145,9 @@ pub(crate) struct MeasureArgs {
     /// The best way to put programs on the kernel's functions that may be used
     #[arg(long, value_enum, value_name = "METHOD", default_value_t, hide = true)]
     pub(crate) kernel_probes_at_best: KernelMethod,
+    /// Whether every capability goes once everything is attached; not for the user to say.
+    #[arg(skip)]
+    pub(crate) drops_privileges: bool,
     #[command(flatten)]
     pub(crate) replay: ReplayArgs,
 }
@@ -253,7 +264,7 @@ pub(crate) struct ReportArgs {
     pub(crate) output: PathBuf,
 }
 
-fn duration(text: &str) -> Result<Duration, String> {
+pub(crate) fn duration(text: &str) -> Result<Duration, String> {
     let expected =
         || format!("{text:?} is no time: a number and ns, us, ms, s, m or h, e.g. 500ms");
     let digits = text
@@ -273,7 +284,7 @@ fn duration(text: &str) -> Result<Duration, String> {
     Duration::try_from_secs_f64(number * seconds).map_err(|_| expected())
 }
 
-fn interval(text: &str) -> Result<Duration, String> {
+pub(crate) fn interval(text: &str) -> Result<Duration, String> {
     let interval = duration(text)?;
     let allowed = Duration::from_millis(10)..=Duration::from_hours(1);
     if allowed.contains(&interval) {
@@ -282,12 +293,12 @@ fn interval(text: &str) -> Result<Duration, String> {
     Err(format!("{text:?} is out of range: 10ms to 1h"))
 }
 
-fn policy(text: &str) -> Result<Policy, String> {
+pub(crate) fn policy(text: &str) -> Result<Policy, String> {
     Policy::from_name(text)
         .ok_or_else(|| format!("{text:?} is no policy: single, array or coalesce"))
 }
 
-fn speed(text: &str) -> Result<Pace, String> {
+pub(crate) fn speed(text: &str) -> Result<Pace, String> {
     if text == "max" {
         return Ok(Pace::Max);
     }

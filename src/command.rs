@@ -1,5 +1,7 @@
 //! One module per subcommand.
 
+mod agent;
+mod attached;
 mod bench;
 mod captures;
 mod doctor;
@@ -11,6 +13,7 @@ mod report;
 mod signals;
 mod top;
 
+pub(crate) use agent::agent;
 pub(crate) use bench::{
     agent_cost, attach_cost, batching, front_end, integrity, list_suites, policies, probe_cost,
 };

@@ -29,6 +29,7 @@ fn main() -> ExitCode {
         Some(Command::Bench(BenchCommand::AttachCost(args))) => command::attach_cost(&args),
         Some(Command::Report(args)) => command::report(&args),
         Some(Command::Replay(args)) => command::replay(&args),
+        Some(Command::Agent(args)) => command::agent(args),
         Some(Command::Record(args)) => return ended(command::record(&args)),
     };
     ended(result.map(|()| ExitCode::SUCCESS))

@@ -25,6 +25,11 @@ pub(crate) enum Target {
         /// Its character device, `/dev/vfio/devices/vfioN`.
         device: PathBuf,
     },
+    /// What a running agent measures.
+    Agent {
+        /// Its socket.
+        socket: PathBuf,
+    },
 }
 
 impl Default for Target {
@@ -55,6 +60,7 @@ impl fmt::Display for Target {
                 vendor: Some(vendor),
             } => write!(f, "selftest:{}", vendor.name()),
             Self::Vfio { device } => write!(f, "vfio:{}", device.display()),
+            Self::Agent { socket } => write!(f, "agent:{}", socket.display()),
         }
     }
 }
@@ -81,13 +87,16 @@ impl FromStr for Target {
             }),
             ("selftest", None) => Err(format!("{rest:?}: selftest takes a vendor only")),
             ("vfio", Some(device)) => vfio(device),
+            ("agent", Some(socket)) if !socket.is_empty() => Ok(Self::Agent {
+                socket: PathBuf::from(socket),
+            }),
             _ => Err(format!("{text:?} is no target: {TARGETS}")),
         }
     }
 }
 
 const TARGETS: &str = "model[:vtd|smmuv3|amdvi][,instances=N], pid:N, kernel, \
-selftest[:vtd|smmuv3|amdvi] or vfio:/dev/vfio/devices/vfioN";
+selftest[:vtd|smmuv3|amdvi], vfio:/dev/vfio/devices/vfioN or agent:PATH";
 
 /// The target `model` with `rest` after that word.
 fn model(rest: &str) -> Result<Target, String> {
@@ -183,6 +192,12 @@ mod tests {
                     device: "/dev/vfio/devices/vfio0".into(),
                 },
             ),
+            (
+                "agent:/run/hwptop/agent.sock",
+                Target::Agent {
+                    socket: "/run/hwptop/agent.sock".into(),
+                },
+            ),
         ] {
             assert_eq!(text.parse(), Ok(target.clone()));
             assert_eq!(target.to_string().parse(), Ok(target));
@@ -205,6 +220,8 @@ mod tests {
             ("selftest:arm", "no vendor"),
             ("selftest,instances=2", "a vendor only"),
             ("vfio", "no target"),
+            ("agent", "no target"),
+            ("agent:", "no target"),
             ("vfio:/dev/vfio/12", "VFIO group"),
             ("vfio:0000:00:02.0", "vfio-dev"),
             ("vfio:/dev/vfio/devices/vfio", "vfio-dev"),

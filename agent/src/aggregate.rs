@@ -75,6 +75,12 @@ impl Aggregator {
         }
     }
 
+    /// The target as the user would write it.
+    #[must_use]
+    pub fn target(&self) -> &str {
+        &self.origin.target
+    }
+
     /// How the figures are taken.
     #[must_use]
     pub fn measured_by(&self) -> &MeasuredBy {

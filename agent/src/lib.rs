@@ -5,6 +5,7 @@
 //!             ├─▶ Totals ─▶ Aggregator ─▶ Snapshot ─▶ tui, text, json, csv
 //! Recorder ───┘                          │
 //!                                        ├─▶ Recording ─▶ files ─▶ Replay ─▶ Snapshot
+//!                                        └─▶ export ─▶ serve
 //! ```
 //!
 //! Both sources count into the same buckets ([`hwptop_abi::Bucket`]), so that
@@ -14,12 +15,15 @@ mod aggregate;
 mod commands;
 mod counters;
 mod ebpf;
+pub mod export;
 mod in_process;
 pub mod kernel;
 mod message;
+mod privileges;
 mod process;
 mod readiness;
 mod recording;
+pub mod serve;
 pub mod snapshot;
 mod static_probe;
 mod time;
@@ -32,6 +36,7 @@ pub use ebpf::{Ebpf, EbpfError, EmptyProbes};
 pub use in_process::{Observation, Recorder};
 pub use kernel::{EmptyKernelError, EmptyKernelProbes, Kernel, KernelError, KernelOptions, Method};
 pub use message::full_message;
+pub use privileges::{Kept, drop_privileges};
 pub use process::{ProcessError, TargetProcess};
 pub use readiness::{Missing, can_load_ebpf};
 pub use recording::{Hindsight, RECORDING_SCHEMA, Recording, RecordingError, Replay};

@@ -1,5 +1,7 @@
 //! What snapshots come from, for everything that shows or keeps them.
 
+use std::time::Duration;
+
 use hwptop_agent::snapshot::Snapshot;
 
 /// Why a snapshot could not be taken or read.
@@ -15,7 +17,32 @@ pub(super) trait Feed {
     fn next_snapshot(&mut self) -> Result<Option<Snapshot>, FeedError>;
 
     /// Whether nothing more will happen in the target.
-    fn has_ended(&self) -> bool;
+    fn has_ended(&mut self) -> bool;
+
+    /// Where snapshots come at times of their own: how often to look for them.
+    fn own_pace(&self) -> Option<Duration> {
+        None
+    }
+
+    /// Whether there is something to take when an interval is over.
+    fn has_next(&mut self) -> bool {
+        true
+    }
+
+    /// Whether a replay runs that ends by itself.
+    fn is_replay(&self) -> bool {
+        false
+    }
+
+    /// What the user should know before the first figure.
+    fn remark(&self) -> Option<String> {
+        None
+    }
+
+    /// What the user should know after the last.
+    fn farewell(&mut self) -> Option<String> {
+        None
+    }
 
     /// Ends what was started for it.
     fn stop(&mut self) {}

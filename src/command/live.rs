@@ -6,7 +6,7 @@ use std::{
 use hwptop_abi::{InstanceArg, Vendor};
 use hwptop_agent::{
     Aggregator, Ebpf, EbpfError, Origin, ProcessError, Recorder, Source, TargetProcess,
-    full_message,
+    drop_privileges, full_message,
     snapshot::{AttachedProbe, MeasuredBy, Snapshot},
 };
 use hwptop_bench::fleet::{Fleet, FleetConfig, Pace};
@@ -31,6 +31,11 @@ pub(super) struct Live {
 }
 
 impl Live {
+    /// What is measured, as the user would write it.
+    pub(super) fn target(&self) -> &str {
+        self.aggregator.target()
+    }
+
     /// Finds or starts the target and puts the measurement on it first, so that
     /// nothing it does goes unseen.
     pub(super) fn start(args: &MeasureArgs, target: &Target) -> Result<Self, Failure> {
@@ -40,6 +45,9 @@ impl Live {
             Target::Kernel => Self::kernel(args, target),
             &Target::Selftest { vendor } => Self::selftest(args, target, vendor),
             Target::Vfio { device } => Self::vfio(args, target, device),
+            Target::Agent { .. } => Err(Failure::input(anyhow::anyhow!(
+                "{target}: what an agent measures is for `top` only"
+            ))),
         }
     }
 
@@ -60,6 +68,7 @@ impl Live {
                 anyhow::Error::new(error).context("another process can only be measured by eBPF"),
             ),
         })?;
+        drop_rights(args)?;
         let origin = Origin {
             target: target.to_string(),
             measured_by: MeasuredBy::Ebpf,
@@ -96,6 +105,7 @@ impl Live {
             .map(|(capture, number)| InstanceArg::new(number, capture.vendor(), true))
             .collect();
         let measurement = Measurement::of_this_process(&instances, args.slow);
+        drop_rights(args)?;
         let started = Instant::now();
         let fleet = Fleet::start(&FleetConfig {
             captures,
@@ -131,22 +141,6 @@ impl Live {
         })
     }
 
-    /// What the user should know before the first figure: what root would add.
-    pub(super) fn remark(&self) -> Option<String> {
-        let MeasuredBy::InProcess { why } = self.aggregator.measured_by() else {
-            return None;
-        };
-        Some(format!(
-            "measured in-process: {why}; with eBPF, the driver's probes are timed from outside, in \
-             this and in any other process (--target pid:N)"
-        ))
-    }
-
-    /// Whether a replay runs that ends by itself.
-    pub(super) fn is_replay(&self) -> bool {
-        self.driven.is_some()
-    }
-
     /// When the last thing in the target happened, if nothing more will.
     fn ended_at(&self) -> Option<Instant> {
         let process = self.process.as_ref();
@@ -159,6 +153,22 @@ impl Live {
 }
 
 impl Feed for Live {
+    /// What the user should know before the first figure: what root would add.
+    fn remark(&self) -> Option<String> {
+        let MeasuredBy::InProcess { why } = self.aggregator.measured_by() else {
+            return None;
+        };
+        Some(format!(
+            "measured in-process: {why}; with eBPF, the driver's probes are timed from outside, in \
+             this and in any other process (--target pid:N)"
+        ))
+    }
+
+    /// Whether a replay runs that ends by itself.
+    fn is_replay(&self) -> bool {
+        self.driven.is_some()
+    }
+
     /// The one after the target's end is the last, and covers the time until that.
     fn next_snapshot(&mut self) -> Result<Option<Snapshot>, FeedError> {
         if self.is_over {
@@ -176,7 +186,7 @@ impl Feed for Live {
         Ok(Some(snapshot))
     }
 
-    fn has_ended(&self) -> bool {
+    fn has_ended(&mut self) -> bool {
         self.ended_at().is_some()
     }
 
@@ -185,6 +195,15 @@ impl Feed for Live {
             driven.stop();
         }
     }
+}
+
+/// Drops what only attaching needs, where that is asked for. Each thread has capabilities of
+/// its own: once everything is attached, and before anything else is started.
+fn drop_rights(args: &MeasureArgs) -> Result<(), Failure> {
+    if args.drops_privileges {
+        drop_privileges().map_err(Failure::cannot)?;
+    }
+    Ok(())
 }
 
 /// How this process is measured.

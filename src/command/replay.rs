@@ -130,7 +130,7 @@ impl Feed for Recorded {
         Ok(std::mem::replace(&mut self.next, after)?)
     }
 
-    fn has_ended(&self) -> bool {
+    fn has_ended(&mut self) -> bool {
         matches!(self.next, Ok(None))
     }
 }

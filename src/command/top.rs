@@ -8,9 +8,10 @@ use std::{
 use hwptop_agent::kernel::{
     can_watch_kernel, facts::Facts, host::Host, instances::has_iommu, plan::plan,
 };
-use hwptop_tui::{Advance, Theme};
+use hwptop_agent::snapshot::Snapshot;
+use hwptop_tui::{Advance, SnapshotSource, SourceError, Theme};
 
-use super::{feed::Feed, live::Live, signals::stop_flag};
+use super::{attached::Attached, feed::Feed, live::Live, signals::stop_flag};
 use crate::{
     cli::{MeasureArgs, ShowArgs, TopArgs, TopFormat},
     failure::Failure,
@@ -23,18 +24,25 @@ use crate::{
 const LOOK: Duration = Duration::from_millis(100);
 
 pub(crate) fn top(args: &TopArgs) -> Result<(), Failure> {
-    let mut live = start(&args.measure)?;
+    if let Some(Target::Agent { socket }) = &args.measure.target {
+        return show(&mut Attached::start(&args.measure, socket)?, args);
+    }
+    show(&mut start(&args.measure)?, args)
+}
+
+fn show(feed: &mut dyn Feed, args: &TopArgs) -> Result<(), Failure> {
     // Until here a signal ends the process at once: there is nothing to clean up.
     let stop = stop_flag()?;
     if is_interactive(&args.show) {
-        return dashboard(&mut live, Advance::Every(args.measure.interval), &stop);
+        let interval = feed.own_pace().unwrap_or(args.measure.interval);
+        return dashboard(feed, Advance::Every(interval), &stop);
     }
     let count = match (args.show.count, args.show.once || !is_terminal()) {
         (Some(count), _) => Some(count),
         (None, true) => Some(1),
         (None, false) => None,
     };
-    headless(&mut live, args, count, &stop)
+    headless(feed, args, count, &stop)
 }
 
 /// Starts what the arguments name, or what this machine offers.
@@ -77,37 +85,53 @@ pub(super) fn dashboard(
     stop: &AtomicBool,
 ) -> Result<(), Failure> {
     let theme = Theme::for_no_color(std::env::var_os("NO_COLOR").as_deref());
-    let mut source = || feed.next_snapshot();
-    hwptop_tui::run(&mut source, advance, theme, stop).map_err(Failure::cannot)?;
+    hwptop_tui::run(&mut Source(feed), advance, theme, stop).map_err(Failure::cannot)?;
     feed.stop();
+    if let Some(line) = feed.farewell() {
+        remark(&line);
+    }
     Ok(())
 }
 
+/// For the dashboard.
+struct Source<'a>(&'a mut dyn Feed);
+
+impl SnapshotSource for Source<'_> {
+    fn has_next(&mut self) -> bool {
+        self.0.has_next()
+    }
+
+    fn next(&mut self) -> Result<Option<Snapshot>, SourceError> {
+        self.0.next_snapshot()
+    }
+}
+
 fn headless(
-    live: &mut Live,
+    feed: &mut dyn Feed,
     args: &TopArgs,
     count: Option<u64>,
     stop: &AtomicBool,
 ) -> Result<(), Failure> {
-    if let Some(line) = live.remark() {
+    if let Some(line) = feed.remark() {
         remark(&line);
     }
     let mut printer = SnapshotPrinter::new(io::stdout().lock(), args.show.format);
     // One snapshot of a replay that ends covers all of it.
-    let whole_replay = count == Some(1) && args.measure.replay.passes.is_some() && live.is_replay();
+    let whole_replay = count == Some(1) && args.measure.replay.passes.is_some() && feed.is_replay();
     let mut taken = 0;
     while count.is_none_or(|count| taken < count) {
-        let interval = if whole_replay {
+        let interval = if whole_replay || feed.own_pace().is_some() {
             Duration::MAX
         } else {
             args.measure.interval
         };
         wait(interval, || {
-            stop.load(Ordering::Relaxed) || live.has_ended()
+            let has_come = feed.own_pace().is_some() && feed.has_next();
+            stop.load(Ordering::Relaxed) || feed.has_ended() || has_come
         });
         // Asked before the snapshot is taken: the last one holds everything until the signal.
         let stopping = stop.load(Ordering::Relaxed);
-        let Some(snapshot) = live
+        let Some(snapshot) = feed
             .next_snapshot()
             .map_err(|error| Failure::cannot(anyhow::anyhow!(error)))?
         else {
@@ -119,9 +143,12 @@ fn headless(
             break;
         }
     }
-    let unfinished = count.is_some_and(|count| taken < count || whole_replay) && !live.has_ended();
-    live.stop();
+    let unfinished = count.is_some_and(|count| taken < count || whole_replay) && !feed.has_ended();
+    feed.stop();
     printer.finish()?;
+    if let Some(line) = feed.farewell() {
+        remark(&line);
+    }
     if stop.load(Ordering::Relaxed) && unfinished {
         return Err(Failure::Interrupted(anyhow::anyhow!(
             "stopped by a signal before the end"
@@ -131,7 +158,7 @@ fn headless(
 }
 
 /// Waits for `time`, or less where `ended`.
-pub(super) fn wait(time: Duration, ended: impl Fn() -> bool) {
+pub(super) fn wait(time: Duration, mut ended: impl FnMut() -> bool) {
     let start = Instant::now();
     while !ended() {
         let left = time.saturating_sub(start.elapsed());

@@ -1,5 +1,6 @@
 //! The lab itself, as a user calls it: what comes back from a guest, and how a hang ends.
 
+mod agent;
 mod amd;
 mod arm64;
 mod detach;

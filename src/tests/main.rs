@@ -1,5 +1,6 @@
 //! Tests of the built command: what a user types and what comes back.
 
+mod agent;
 mod agreement;
 mod attach_cost;
 mod bad_input;

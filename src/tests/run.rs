@@ -27,6 +27,12 @@ impl Finished {
         }
     }
 
+    /// What is left of `command`, once it has ended.
+    pub(crate) fn of_command(command: &mut Command) -> Self {
+        let output = command.stdin(Stdio::null()).output();
+        Self::of(&output.expect("it can be started"))
+    }
+
     /// The only line of its output, as JSON.
     pub(crate) fn json(&self) -> Value {
         assert_eq!(self.code, Some(0), "{}", self.stderr);

@@ -18,6 +18,12 @@ const LOOK: Duration = Duration::from_millis(100);
 
 /// Where snapshots come from.
 pub trait SnapshotSource {
+    /// Whether there is something to take, asked when an interval is over. A source whose
+    /// snapshots come at times of their own says no until the next one is there.
+    fn has_next(&mut self) -> bool {
+        true
+    }
+
     /// The snapshot of the interval that ends now; it must not wait for
     /// anything. `None` says that the source has ended and must not be asked
     /// again.
@@ -110,11 +116,13 @@ where
             return Ok(Outcome::Stopped);
         }
         if !app.ended && due.is_some_and(|due| Instant::now() >= due) {
-            match source.next().map_err(TuiError::Source)? {
-                Some(snapshot) => app.update(snapshot),
-                None => app.end(),
+            if source.has_next() {
+                match source.next().map_err(TuiError::Source)? {
+                    Some(snapshot) => app.update(snapshot),
+                    None => app.end(),
+                }
+                stale = true;
             }
-            stale = true;
             // From now on, not from when it was due: a stall must not be made
             // up for with a burst of empty intervals.
             due = pace.due();

@@ -12,7 +12,7 @@ use hwptop_bench::unmaps::{UnmapLoad, Unmaps};
 use hwptop_driver::iommufd::{Context, Nesting, VfioDevice};
 use hwptop_driver::{Backend, Capture, Guest, ReplayError, Stream, selftest_guest, vfio_guest};
 
-use super::{Driven, Live, captures, driven::Unit};
+use super::{Driven, Live, captures, driven::Unit, drop_rights};
 use crate::{
     cli::{KernelMethod, MeasureArgs},
     failure::Failure,
@@ -28,6 +28,7 @@ impl Live {
             )));
         }
         let (kernel, _) = watch(args, None)?;
+        drop_rights(args)?;
         Ok(Self::of_kernel((args, target), kernel, None))
     }
 
@@ -70,6 +71,7 @@ impl Live {
                     ))));
                 }
                 let unmaps = Unmaps::new(&context, device).map_err(Failure::cannot)?;
+                drop_rights(args)?;
                 let load = UnmapLoad::start(unmaps, args.replay.passes).map_err(Failure::cannot)?;
                 Driven::unmaps_of(load, unit)
             }
@@ -198,6 +200,7 @@ fn fleet<B: Backend + 'static>(
         pace: args.replay.speed.unwrap_or(Pace::Captured(1.0)),
         recorder: None,
     };
+    drop_rights(args)?;
     Fleet::of_guests(vec![(name, guest)], &config)
         .map_err(|error: FleetError| Failure::cannot(error))
 }

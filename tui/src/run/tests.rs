@@ -71,6 +71,35 @@ fn the_stop_flag_ends_it_without_a_key() {
     assert_eq!(outcome.unwrap(), Outcome::Stopped);
 }
 
+/// Has a snapshot every third time it is asked.
+struct Seldom {
+    asked: usize,
+    taken: usize,
+}
+
+impl SnapshotSource for Seldom {
+    fn has_next(&mut self) -> bool {
+        self.asked += 1;
+        self.asked.is_multiple_of(3)
+    }
+
+    fn next(&mut self) -> Result<Option<Snapshot>, SourceError> {
+        assert!(self.asked.is_multiple_of(3), "taken where there is none");
+        self.taken += 1;
+        Ok(Some(fixture::snapshot()))
+    }
+}
+
+#[test]
+fn a_source_with_times_of_its_own_is_asked_for_a_snapshot_once_it_has_one() {
+    let mut source = Seldom { asked: 0, taken: 0 };
+    let script = Script::keys(['q']).silence_then(6);
+    let (outcome, screen) = play(&mut source, script, &AtomicBool::new(false));
+    assert_eq!(outcome.unwrap(), Outcome::Quit);
+    assert_eq!((source.asked, source.taken), (7, 2));
+    assert!(screen.contains("model-vtd1"), "{screen}");
+}
+
 #[test]
 fn a_source_that_has_ended_leaves_its_last_picture_and_is_not_asked_again() {
     let mut snapshots = VecDeque::from([Some(fixture::snapshot()), None]);

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::lab;
+use crate::process;
 use crate::python;
 use crate::repo::Repo;
 use crate::setup::Install;
@@ -14,7 +15,7 @@ use super::privilege;
 type Check = fn(&Repo, Install) -> Result<(), String>;
 
 /// What a test may need, as its `#[ignore = "needs root: loads eBPF"]` begins.
-const NEEDS: [(&str, Check); 4] = [
+const NEEDS: [(&str, Check); 5] = [
     ("needs root", |_, _| privilege::check()),
     ("needs hardware counters", |_, _| {
         privilege::hardware_counters()
@@ -23,6 +24,14 @@ const NEEDS: [(&str, Check); 4] = [
         python::interpreter(repo, install)
             .map(|_| ())
             .map_err(|error| format!("{error:#}"))
+    }),
+    // Not installed by itself: Debian's package starts a server.
+    ("needs promtool", |_, _| {
+        if process::in_path("promtool") {
+            Ok(())
+        } else {
+            Err("promtool is not in PATH: Debian's package prometheus has it".into())
+        }
     }),
     ("needs the uAPI header", |repo, install| {
         uapi::include(repo, install)

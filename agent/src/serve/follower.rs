@@ -1,0 +1,237 @@
+//! The other end of an agent's socket.
+
+use std::{
+    io::{self, BufRead as _, BufReader, Read as _},
+    net::Shutdown,
+    os::unix::net::UnixStream,
+    path::{Path, PathBuf},
+    sync::mpsc::{Receiver, SyncSender, TryRecvError, sync_channel},
+    thread,
+    time::Duration,
+};
+
+use super::{AGENT_SCHEMA, Greeting};
+use crate::snapshot::Snapshot;
+
+/// The longest line. A snapshot of 64 instances and 256 objects takes some megabytes.
+const MOST_BYTES: u64 = 64 << 20;
+/// How long an agent may take for its greeting.
+const PATIENCE: Duration = Duration::from_secs(5);
+/// Snapshots that are read ahead.
+const QUEUE: usize = 4;
+
+/// Why an agent cannot be followed, or not any more.
+#[derive(Debug, thiserror::Error)]
+pub enum FollowError {
+    /// Nobody listens.
+    #[error("no agent listens at {}: {source}; `hwptop agent` starts one", path.display())]
+    NoAgent {
+        /// The socket.
+        path: PathBuf,
+        /// The reason.
+        source: io::Error,
+    },
+    /// It is another user's.
+    #[error("{}: {source}; an agent is for its own user and root", path.display())]
+    Denied {
+        /// The socket.
+        path: PathBuf,
+        /// The reason.
+        source: io::Error,
+    },
+    /// What came first is not an agent's greeting.
+    #[error("{}: what listens there is no hwptop agent: {found}", path.display())]
+    NotAnAgent {
+        /// The socket.
+        path: PathBuf,
+        /// What came instead.
+        found: String,
+    },
+    /// It speaks otherwise.
+    #[error(
+        "{}: the agent (hwptop {hwptop}) speaks {schema}, this hwptop {AGENT_SCHEMA}",
+        path.display()
+    )]
+    Schema {
+        /// The socket.
+        path: PathBuf,
+        /// The agent's schema.
+        schema: String,
+        /// The agent's version.
+        hwptop: String,
+    },
+    /// Snapshot `number`, counted from 1, is not one.
+    #[error("{}: snapshot {number}: {what}", path.display())]
+    BadSnapshot {
+        /// The socket.
+        path: PathBuf,
+        /// Which one since this one follows.
+        number: u64,
+        /// What is wrong.
+        what: String,
+    },
+}
+
+/// Receives the snapshots of a running agent.
+#[derive(Debug)]
+pub struct Follower {
+    stream: UnixStream,
+    interval: Duration,
+    queue: Receiver<Result<Snapshot, FollowError>>,
+    next: Option<Result<Snapshot, FollowError>>,
+    has_ended: bool,
+}
+
+impl Follower {
+    /// Connects to the agent at `path`.
+    ///
+    /// # Errors
+    /// [`FollowError`] where there is none, or one that speaks otherwise.
+    pub fn connect(path: &Path) -> Result<Self, FollowError> {
+        let failed = |source: io::Error| {
+            let path = path.to_owned();
+            match source.kind() {
+                io::ErrorKind::PermissionDenied => FollowError::Denied { path, source },
+                _ => FollowError::NoAgent { path, source },
+            }
+        };
+        let stream = UnixStream::connect(path).map_err(failed)?;
+        stream.set_read_timeout(Some(PATIENCE)).map_err(failed)?;
+        let mut lines = Lines {
+            reader: BufReader::new(stream.try_clone().map_err(failed)?),
+            buffer: Vec::new(),
+        };
+        let interval = greeting(path, &mut lines)?;
+        stream.set_read_timeout(None).map_err(failed)?;
+        let (sender, queue) = sync_channel(QUEUE);
+        let reader_path = path.to_owned();
+        thread::Builder::new()
+            .name("agent".to_owned())
+            .spawn(move || read(&reader_path, &mut lines, &sender))
+            .map_err(failed)?;
+        Ok(Self {
+            stream,
+            interval,
+            queue,
+            next: None,
+            has_ended: false,
+        })
+    }
+
+    /// The agent's time from one snapshot to the next.
+    #[must_use]
+    pub const fn interval(&self) -> Duration {
+        self.interval
+    }
+
+    /// Whether there is something to take: a snapshot, an error or the end.
+    pub fn has_next(&mut self) -> bool {
+        if self.next.is_none() && !self.has_ended {
+            match self.queue.try_recv() {
+                Ok(next) => self.next = Some(next),
+                Err(TryRecvError::Disconnected) => self.has_ended = true,
+                Err(TryRecvError::Empty) => {}
+            }
+        }
+        self.next.is_some() || self.has_ended
+    }
+
+    /// Whether the agent is gone and everything it sent is taken.
+    pub fn has_ended(&mut self) -> bool {
+        self.has_next() && self.next.is_none()
+    }
+
+    /// The next snapshot, if there is one by now.
+    ///
+    /// # Errors
+    /// [`FollowError::BadSnapshot`]; nothing comes after it.
+    pub fn take(&mut self) -> Result<Option<Snapshot>, FollowError> {
+        self.has_next();
+        self.next.take().transpose()
+    }
+}
+
+impl Drop for Follower {
+    fn drop(&mut self) {
+        // Ends the thread that reads.
+        let _ = self.stream.shutdown(Shutdown::Both);
+    }
+}
+
+/// Reads the first line; returns the agent's interval.
+fn greeting(path: &Path, lines: &mut Lines) -> Result<Duration, FollowError> {
+    let path = || path.to_owned();
+    let not_an_agent = |found: String| FollowError::NotAnAgent {
+        path: path(),
+        found,
+    };
+    let line = match lines.next() {
+        Ok(Some(line)) => line,
+        Ok(None) => {
+            return Err(not_an_agent(
+                "it says nothing; has it too many followers?".into(),
+            ));
+        }
+        Err(what) => return Err(not_an_agent(what)),
+    };
+    let Greeting {
+        schema,
+        hwptop,
+        interval_ns,
+    } = serde_json::from_slice(line).map_err(|error| not_an_agent(error.to_string()))?;
+    if schema != AGENT_SCHEMA {
+        return Err(FollowError::Schema {
+            path: path(),
+            schema,
+            hwptop,
+        });
+    }
+    Ok(Duration::from_nanos(interval_ns))
+}
+
+/// Hands on what comes, until the end or the first line that is no snapshot.
+fn read(path: &Path, lines: &mut Lines, queue: &SyncSender<Result<Snapshot, FollowError>>) {
+    for number in 1.. {
+        let parsed = match lines.next() {
+            Ok(None) => return,
+            Ok(Some(line)) => serde_json::from_slice(line).map_err(|error| error.to_string()),
+            Err(what) => Err(what),
+        };
+        let next = parsed.map_err(|what| FollowError::BadSnapshot {
+            path: path.to_owned(),
+            number,
+            what,
+        });
+        let is_last = next.is_err();
+        if queue.send(next).is_err() || is_last {
+            return;
+        }
+    }
+}
+
+struct Lines {
+    reader: BufReader<UnixStream>,
+    buffer: Vec<u8>,
+}
+
+impl Lines {
+    /// The next line, `None` at the end, or what is wrong.
+    fn next(&mut self) -> Result<Option<&[u8]>, String> {
+        self.buffer.clear();
+        let mut bounded = (&mut self.reader).take(MOST_BYTES);
+        bounded
+            .read_until(b'\n', &mut self.buffer)
+            .map_err(|error| match error.kind() {
+                io::ErrorKind::WouldBlock => format!("nothing came for {PATIENCE:?}"),
+                _ => error.to_string(),
+            })?;
+        match self.buffer.last() {
+            None => Ok(None),
+            Some(b'\n') => Ok(Some(&self.buffer)),
+            Some(_) if self.buffer.len() as u64 == MOST_BYTES => {
+                Err(format!("a line of more than {MOST_BYTES} bytes"))
+            }
+            Some(_) => Err(format!("cut after {} bytes", self.buffer.len())),
+        }
+    }
+}

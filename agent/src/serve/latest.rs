@@ -1,0 +1,179 @@
+use std::{
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+use serde::Serialize;
+
+use crate::{
+    export::{Scrape, ServiceCounts, prometheus_text},
+    nanos,
+    snapshot::Snapshot,
+};
+
+/// Without a snapshot for so many intervals something is wrong.
+const PATIENCE: u32 = 5;
+
+/// What the collector took last, for those who ask.
+#[derive(Debug)]
+pub struct Latest {
+    interval: Duration,
+    state: Mutex<State>,
+    pub(super) followers: AtomicU64,
+    pub(super) skipped: AtomicU64,
+    pub(super) refused: AtomicU64,
+    failed_reads: AtomicU64,
+}
+
+#[derive(Debug)]
+struct State {
+    snapshot: Option<Arc<Snapshot>>,
+    /// When that was, or the start.
+    at: Instant,
+    /// Why the last read failed, if it did.
+    failure: Option<String>,
+}
+
+/// Whether the collector works, in JSON.
+#[derive(Debug, Serialize)]
+pub(super) struct Health {
+    pub(super) status: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<String>,
+    #[serde(flatten, skip_serializing_if = "Option::is_none")]
+    last: Option<Last>,
+}
+
+#[derive(Debug, Serialize)]
+struct Last {
+    target: String,
+    measured_by: &'static str,
+    since_start_ns: u64,
+    snapshot_age_ns: u64,
+    seen: u64,
+    recorded: u64,
+    lost: u64,
+}
+
+impl Latest {
+    /// Before the first snapshot; there will be one each `interval`.
+    #[must_use]
+    pub fn new(interval: Duration) -> Self {
+        Self {
+            interval,
+            state: Mutex::new(State {
+                snapshot: None,
+                at: Instant::now(),
+                failure: None,
+            }),
+            followers: AtomicU64::new(0),
+            skipped: AtomicU64::new(0),
+            refused: AtomicU64::new(0),
+            failed_reads: AtomicU64::new(0),
+        }
+    }
+
+    /// The time from one snapshot to the next.
+    #[must_use]
+    pub const fn interval(&self) -> Duration {
+        self.interval
+    }
+
+    /// Takes the place of the last snapshot.
+    pub fn publish(&self, snapshot: Arc<Snapshot>) {
+        *self.state() = State {
+            snapshot: Some(snapshot),
+            at: Instant::now(),
+            failure: None,
+        };
+    }
+
+    /// Says why there is no new snapshot. The last one stays.
+    pub fn fail(&self, why: String) {
+        self.failed_reads.fetch_add(1, Ordering::Relaxed);
+        self.state().failure = Some(why);
+    }
+
+    /// The metrics, as Prometheus reads them.
+    pub(super) fn metrics(&self) -> Result<String, prometheus::Error> {
+        let (snapshot, at) = {
+            let state = self.state();
+            (state.snapshot.clone(), state.at)
+        };
+        let count = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        prometheus_text(&Scrape {
+            snapshot: snapshot.as_deref().map(|one| (one, at.elapsed())),
+            service: ServiceCounts {
+                followers: count(&self.followers),
+                skipped: count(&self.skipped),
+                refused: count(&self.refused),
+                failed_reads: count(&self.failed_reads),
+            },
+        })
+    }
+
+    /// Whether snapshots are taken.
+    pub(super) fn health(&self) -> Health {
+        let state = self.state();
+        let age = state.at.elapsed();
+        let is_overdue = age > self.interval * PATIENCE;
+        let reason = match &state.failure {
+            Some(why) => Some(why.clone()),
+            None if is_overdue => Some(format!(
+                "no snapshot for {age:.1?}; one is due every {:?}",
+                self.interval
+            )),
+            None => None,
+        };
+        Health {
+            status: if reason.is_none() { "ok" } else { "failing" },
+            reason,
+            last: state.snapshot.as_ref().map(|snapshot| Last {
+                target: snapshot.target.clone(),
+                measured_by: snapshot.measured_by.name(),
+                since_start_ns: nanos(snapshot.since_start),
+                snapshot_age_ns: nanos(age),
+                seen: snapshot.events.seen,
+                recorded: snapshot.events.recorded,
+                lost: snapshot.events.lost,
+            }),
+        }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        // Nothing that holds the lock leaves half a change behind.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Health {
+    pub(super) fn is_ok(&self) -> bool {
+        self.reason.is_none()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::thread;
+
+    use super::*;
+
+    #[test]
+    fn without_a_snapshot_for_five_intervals_or_after_a_failed_read_it_is_not_healthy() {
+        let latest = Latest::new(Duration::from_hours(1));
+        assert!(latest.health().is_ok());
+        latest.fail("reading EVENTS: gone".to_owned());
+        let health = latest.health();
+        assert_eq!(health.reason.as_deref(), Some("reading EVENTS: gone"));
+
+        let latest = Latest::new(Duration::from_millis(1));
+        thread::sleep(Duration::from_millis(20));
+        let health = serde_json::to_value(latest.health()).expect("it is JSON");
+        assert_eq!(health["status"], "failing");
+        let reason = health["reason"].as_str().unwrap_or_default();
+        assert!(reason.contains("no snapshot for"), "{reason}");
+    }
+}

@@ -1,0 +1,118 @@
+use std::{net::SocketAddr, path::PathBuf, time::Duration};
+
+use clap::Args;
+
+use super::{ReplayArgs, duration, interval};
+use crate::target::Target;
+
+const AFTER_HELP: &str = concat!(
+    "\
+Metrics:
+  /metrics has them for Prometheus, /healthz says whether snapshots are taken: 200,
+  or 503 and why not. Latencies are hwptop_stage_latency_seconds, a histogram by
+  IOMMU, kind and stage:
+    histogram_quantile(0.99, rate(hwptop_stage_latency_seconds_bucket[1m]))
+
+Followers:
+  hwptop top --target agent:PATH shows the snapshots of a running agent, for several
+  at once. The socket is for the agent's own user and root.
+
+Rights:
+  Once everything is attached, every capability is dropped; map descriptors are all
+  that is kept. As a service:
+    hwptop agent --print-unit > /etc/systemd/system/hwptop-agent.service
+
+It ends with 0 at a signal, or with its target.
+
+",
+    exit_codes!(),
+    "
+
+Examples:
+  hwptop agent                                   default target, port and socket
+  hwptop agent --target kernel --interval 5s     as root: this machine's IOMMUs
+  hwptop agent --listen 0.0.0.0:9469 --socket none
+  hwptop agent --print-config > agent.toml; hwptop agent --config agent.toml
+  curl -s http://127.0.0.1:9469/metrics"
+);
+
+#[derive(Args, Debug)]
+#[command(after_help = AFTER_HELP)]
+pub(crate) struct AgentArgs {
+    /// What to observe, as with top [default: as with top]
+    #[arg(long, value_name = "T")]
+    pub(crate) target: Option<Target>,
+    /// Time between two snapshots, e.g. 500ms, 1s; 10ms to 1h [default: 1s]
+    #[arg(long, value_name = "TIME", value_parser = interval)]
+    pub(crate) interval: Option<Duration>,
+    /// Where to serve /metrics and /healthz over HTTP, or none [default: 127.0.0.1:9469]
+    #[arg(long, value_name = "ADDR", value_parser = listen)]
+    pub(crate) listen: Option<Listen>,
+    /// Where to serve snapshots to followers, or none [default: /run/hwptop/agent.sock as
+    /// root, else $XDG_RUNTIME_DIR/hwptop/agent.sock where that is set]
+    #[arg(long, value_name = "PATH", value_parser = socket)]
+    pub(crate) socket: Option<Socket>,
+    /// Keep every event at least this long as a slow event, e.g. 1ms [default: 1ms]
+    #[arg(long, value_name = "TIME", value_parser = duration)]
+    pub(crate) slow: Option<Duration>,
+    /// Read options from this TOML file; those on the command line come before it
+    #[arg(long, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+    /// Print a configuration file with every option and its default, and end
+    #[arg(long, conflicts_with = "print_unit")]
+    pub(crate) print_config: bool,
+    /// Print a systemd unit that runs this program as a service, and end
+    #[arg(long)]
+    pub(crate) print_unit: bool,
+    #[command(flatten)]
+    pub(crate) replay: ReplayArgs,
+}
+
+/// Where HTTP is served.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Listen {
+    Nowhere,
+    At(SocketAddr),
+}
+
+/// Where followers are served.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Socket {
+    Nowhere,
+    At(PathBuf),
+}
+
+pub(crate) fn listen(text: &str) -> Result<Listen, String> {
+    if text == "none" {
+        return Ok(Listen::Nowhere);
+    }
+    text.parse().map(Listen::At).map_err(|_| {
+        format!("{text:?} is no address: IP:PORT, e.g. 127.0.0.1:9469 or [::1]:9469, or none")
+    })
+}
+
+pub(crate) fn socket(text: &str) -> Result<Socket, String> {
+    match text {
+        "" => Err("a path or none".to_owned()),
+        "none" => Ok(Socket::Nowhere),
+        path => Ok(Socket::At(path.into())),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_place_to_listen_is_an_address_with_port_or_none() {
+        assert_eq!(listen("none"), Ok(Listen::Nowhere));
+        assert!(matches!(listen("127.0.0.1:0"), Ok(Listen::At(_))));
+        assert!(matches!(listen("[::1]:80"), Ok(Listen::At(_))));
+        for wrong in ["", "127.0.0.1", "localhost:9469", ":9469", "1.2.3.4:99999"] {
+            assert!(listen(wrong).is_err(), "{wrong}");
+        }
+        assert_eq!(socket("none"), Ok(Socket::Nowhere));
+        assert_eq!(socket("/run/a"), Ok(Socket::At("/run/a".into())));
+        assert!(socket("").is_err());
+    }
+}

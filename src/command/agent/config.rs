@@ -1,0 +1,209 @@
+//! The agent's options, from the command line, a file and defaults, in this order.
+
+use std::{
+    fs::File,
+    io::Read as _,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use anyhow::{Context as _, anyhow};
+use hwptop_bench::fleet::Pace;
+use hwptop_driver::Policy;
+use serde::{Deserialize, Deserializer, de::Error as _};
+
+use crate::{
+    cli::{
+        AgentArgs, KernelMethod, Listen, MeasureArgs, ReplayArgs, Socket, duration, interval,
+        listen, policy, socket, speed,
+    },
+    failure::Failure,
+    target::Target,
+};
+
+/// A configuration file with every option.
+pub(super) const TEMPLATE: &str = include_str!("agent.toml");
+
+const INTERVAL: Duration = Duration::from_secs(1);
+const SLOW: Duration = Duration::from_millis(1);
+const LISTEN: &str = "127.0.0.1:9469";
+/// The longest file that is read.
+const MOST_BYTES: u64 = 1 << 20;
+
+/// What the agent does.
+#[derive(Debug)]
+pub(super) struct Settings {
+    pub(super) interval: Duration,
+    pub(super) listen: Listen,
+    pub(super) socket: Socket,
+    target: Option<Target>,
+    slow: Duration,
+    replay: ReplayArgs,
+}
+
+impl Settings {
+    /// All of them are known before anything is started.
+    pub(super) fn of(args: AgentArgs) -> Result<Self, Failure> {
+        let file = match &args.config {
+            Some(path) => ConfigFile::read(path).map_err(Failure::Input)?,
+            None => ConfigFile::default(),
+        };
+        let settings = Self::resolve(args, file).map_err(Failure::Input)?;
+        if let Some(Target::Agent { .. }) = settings.target {
+            return Err(Failure::input(anyhow!(
+                "an agent measures; what another agent measured is shown by \
+                 `hwptop top --target agent:PATH`"
+            )));
+        }
+        if (settings.listen, &settings.socket) == (Listen::Nowhere, &Socket::Nowhere) {
+            return Err(Failure::input(anyhow!(
+                "neither --listen nor --socket: nobody could hear anything"
+            )));
+        }
+        Ok(settings)
+    }
+
+    fn resolve(args: AgentArgs, file: ConfigFile) -> anyhow::Result<Self> {
+        let default_listen = || listen(LISTEN).map_err(anyhow::Error::msg);
+        Ok(Self {
+            interval: args.interval.or(file.interval).unwrap_or(INTERVAL),
+            listen: match args.listen.or(file.listen) {
+                Some(listen) => listen,
+                None => default_listen()?,
+            },
+            socket: args.socket.or(file.socket).unwrap_or_else(default_socket),
+            target: args.target.or(file.target),
+            slow: args.slow.or(file.slow).unwrap_or(SLOW),
+            replay: ReplayArgs {
+                capture: if args.replay.capture.is_empty() {
+                    file.capture
+                } else {
+                    args.replay.capture
+                },
+                policy: args.replay.policy.or(file.policy),
+                passes: args.replay.passes.or(file.passes),
+                speed: args.replay.speed.or(file.speed),
+            },
+        })
+    }
+
+    /// What is to be measured, and how.
+    pub(super) fn to_measure(&self) -> MeasureArgs {
+        MeasureArgs {
+            target: self.target.clone(),
+            interval: self.interval,
+            slow: self.slow,
+            kernel_probes_at_best: KernelMethod::default(),
+            drops_privileges: true,
+            replay: self.replay.clone(),
+        }
+    }
+}
+
+/// Where the socket is if nobody says: a directory that is this user's own.
+fn default_socket() -> Socket {
+    let directory = if rustix::process::geteuid().is_root() {
+        Some(PathBuf::from("/run"))
+    } else {
+        std::env::var_os("XDG_RUNTIME_DIR").map(PathBuf::from)
+    };
+    directory.map_or(Socket::Nowhere, |directory| {
+        Socket::At(directory.join("hwptop/agent.sock"))
+    })
+}
+
+/// What a configuration file says, in the words of the command line.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct ConfigFile {
+    #[serde(deserialize_with = "target_text")]
+    target: Option<Target>,
+    #[serde(deserialize_with = "interval_text")]
+    interval: Option<Duration>,
+    #[serde(deserialize_with = "listen_text")]
+    listen: Option<Listen>,
+    #[serde(deserialize_with = "socket_text")]
+    socket: Option<Socket>,
+    #[serde(deserialize_with = "duration_text")]
+    slow: Option<Duration>,
+    capture: Vec<PathBuf>,
+    #[serde(deserialize_with = "policy_text")]
+    policy: Option<Policy>,
+    #[serde(deserialize_with = "passes")]
+    passes: Option<u64>,
+    #[serde(deserialize_with = "speed_text")]
+    speed: Option<Pace>,
+}
+
+impl ConfigFile {
+    fn read(path: &Path) -> anyhow::Result<Self> {
+        let mut text = String::new();
+        File::open(path)
+            .and_then(|file| file.take(MOST_BYTES + 1).read_to_string(&mut text))
+            .with_context(|| path.display().to_string())?;
+        if text.len() as u64 > MOST_BYTES {
+            return Err(anyhow!(
+                "{}: larger than {MOST_BYTES} bytes",
+                path.display()
+            ));
+        }
+        Self::parse(&text).map_err(|(line, what)| anyhow!("{}:{line}: {what}", path.display()))
+    }
+
+    /// What `text` says, or the line where it goes wrong and how.
+    fn parse(text: &str) -> Result<Self, (usize, String)> {
+        toml::from_str(text).map_err(|error| {
+            let at = error.span().map_or(0, |span| span.start.min(text.len()));
+            let line = 1 + text.bytes().take(at).filter(|&byte| byte == b'\n').count();
+            // The parser's words can have several lines.
+            (line, error.message().replace('\n', ", "))
+        })
+    }
+}
+
+/// A value in the words of the command line.
+fn words<'de, D: Deserializer<'de>, T>(
+    deserializer: D,
+    read: impl FnOnce(&str) -> Result<T, String>,
+) -> Result<Option<T>, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    read(&text).map(Some).map_err(D::Error::custom)
+}
+
+fn target_text<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Target>, D::Error> {
+    words(from, str::parse)
+}
+
+fn interval_text<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Duration>, D::Error> {
+    words(from, interval)
+}
+
+fn listen_text<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Listen>, D::Error> {
+    words(from, listen)
+}
+
+fn socket_text<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Socket>, D::Error> {
+    words(from, socket)
+}
+
+fn duration_text<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Duration>, D::Error> {
+    words(from, duration)
+}
+
+fn policy_text<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Policy>, D::Error> {
+    words(from, policy)
+}
+
+fn speed_text<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Pace>, D::Error> {
+    words(from, speed)
+}
+
+fn passes<'de, D: Deserializer<'de>>(from: D) -> Result<Option<u64>, D::Error> {
+    match u64::deserialize(from)? {
+        0 => Err(D::Error::custom("passes = 0: at least one")),
+        passes => Ok(Some(passes)),
+    }
+}
+
+#[cfg(test)]
+mod tests;

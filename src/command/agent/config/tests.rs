@@ -1,0 +1,71 @@
+use clap::Parser as _;
+
+use super::*;
+use crate::cli::{Cli, Command};
+
+fn args(line: &[&str]) -> AgentArgs {
+    let line = ["hwptop", "agent"].iter().chain(line);
+    match Cli::try_parse_from(line).expect("it parses").command {
+        Some(Command::Agent(args)) => args,
+        other => panic!("{other:?}"),
+    }
+}
+
+fn resolved(line: &[&str], file: &str) -> Settings {
+    let file = ConfigFile::parse(file).expect("the file is right");
+    Settings::resolve(args(line), file).expect("it is right")
+}
+
+#[test]
+fn the_template_says_the_defaults() {
+    let with = format!("{:?}", resolved(&[], TEMPLATE));
+    assert_eq!(with, format!("{:?}", resolved(&[], "")));
+}
+
+#[test]
+fn every_option_of_the_template_can_be_set_and_there_are_no_others() {
+    let all: String = TEMPLATE
+        .lines()
+        .map(|line| match line.strip_prefix('#') {
+            Some(option) if !option.starts_with(' ') => format!("{option}\n"),
+            _ => format!("{line}\n"),
+        })
+        .collect();
+    let file = ConfigFile::parse(&all).expect("every line is right");
+    let text = format!("{file:?}");
+    assert!(!text.contains("None") && !text.contains("[]"), "{text}");
+}
+
+#[test]
+fn the_command_line_comes_before_the_file_and_the_file_before_the_defaults() {
+    let file = "interval = \"5s\"\nlisten = \"none\"\nslow = \"2ms\"\ncapture = [\"a\"]\n";
+    let settings = resolved(&["--interval", "10s", "--capture", "b"], file);
+    assert_eq!(settings.interval, Duration::from_secs(10));
+    assert_eq!(settings.slow, Duration::from_millis(2));
+    assert_eq!(settings.listen, Listen::Nowhere);
+    assert_eq!(settings.replay.capture, [PathBuf::from("b")]);
+}
+
+#[test]
+fn what_is_wrong_in_a_file_is_told_with_its_line() {
+    for (text, line, part) in [
+        ("interval = \"1s\"\n\ncolour = \"red\"\n", 3, "colour"),
+        ("interval = \"1d\"\n", 1, "is no time"),
+        ("slow = \"1ms\"\ninterval = \"1ms\"\n", 2, "out of range"),
+        ("# \ntarget = \"venus\"\n", 2, "is no target"),
+        ("listen = \"here\"\n", 1, "is no address"),
+        ("policy = \"none\"\n", 1, "is no policy"),
+        ("passes = 0\n", 1, "at least one"),
+        ("speed = 4\n", 1, "expected a string"),
+        ("slow = \"1ms\"\nslow = \"1ms\"\n", 2, "duplicate key"),
+        ("\n\n[server\n", 3, ""),
+        ("listen\n", 1, ""),
+    ] {
+        let (at, what) = ConfigFile::parse(text).expect_err(text);
+        assert_eq!(at, line, "{text}: {what}");
+        assert!(
+            what.contains(part) && !what.contains('\n'),
+            "{text}: {what}"
+        );
+    }
+}
