@@ -158,9 +158,11 @@ pub struct Snapshot {
     /// What the eBPF programs themselves had to say in the interval.
     pub diagnostics: Vec<String>,
     /// By instance number.
+    #[serde(deserialize_with = "serial::bounded::deserialize")]
     pub instances: Vec<InstanceSnapshot>,
     /// Where requests come from, those with the most in the interval first; part of what
     /// `instances` counts. Bounded in number.
+    #[serde(deserialize_with = "serial::bounded::deserialize")]
     pub objects: Vec<ObjectSnapshot>,
     /// Objects that are known but not in `objects`: there are too many.
     pub objects_left_out: usize,

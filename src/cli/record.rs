@@ -80,7 +80,7 @@ pub(crate) struct HindsightArgs {
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..), requires = "keep")]
     pub(crate) dump_on_errors: Option<u64>,
     /// Dumps at most, 1 to 1000; after one, thresholds wait until TIME has passed
-    #[arg(long, value_name = "N", default_value_t = 8, value_parser = clap::value_parser!(u32).range(1..=1000))]
+    #[arg(long, value_name = "N", default_value_t = 8, value_parser = clap::value_parser!(u32).range(1..=1000), requires = "keep")]
     pub(crate) dumps: u32,
 }
 

@@ -87,10 +87,11 @@ fn collect(live: &mut Live, latest: &Latest, service: &Service, stop: &AtomicBoo
         match live.next_snapshot() {
             Ok(Some(snapshot)) => {
                 let snapshot = Arc::new(snapshot);
-                latest.publish(Arc::clone(&snapshot));
+                // Before the metrics, which are never behind what a follower has seen.
                 if let Some(followers) = &service.followers {
                     followers.publish(&snapshot);
                 }
+                latest.publish(snapshot);
                 has_failed = false;
             }
             Ok(None) => return,

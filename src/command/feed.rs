@@ -34,6 +34,11 @@ pub(super) trait Feed {
         false
     }
 
+    /// Whether it is a file, so that what is wrong is the user's input.
+    fn is_file(&self) -> bool {
+        false
+    }
+
     /// What the user should know before the first figure.
     fn remark(&self) -> Option<String> {
         None

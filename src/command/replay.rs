@@ -130,6 +130,10 @@ impl Feed for Recorded {
         Ok(std::mem::replace(&mut self.next, after)?)
     }
 
+    fn is_file(&self) -> bool {
+        true
+    }
+
     fn has_ended(&mut self) -> bool {
         matches!(self.next, Ok(None))
     }

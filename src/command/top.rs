@@ -9,7 +9,7 @@ use hwptop_agent::kernel::{
     can_watch_kernel, facts::Facts, host::Host, instances::has_iommu, plan::plan,
 };
 use hwptop_agent::snapshot::Snapshot;
-use hwptop_tui::{Advance, SnapshotSource, SourceError, Theme};
+use hwptop_tui::{Advance, SnapshotSource, SourceError, Theme, TuiError};
 
 use super::{attached::Attached, feed::Feed, live::Live, signals::stop_flag};
 use crate::{
@@ -85,8 +85,12 @@ pub(super) fn dashboard(
     stop: &AtomicBool,
 ) -> Result<(), Failure> {
     let theme = Theme::for_no_color(std::env::var_os("NO_COLOR").as_deref());
-    hwptop_tui::run(&mut Source(feed), advance, theme, stop).map_err(Failure::cannot)?;
+    let shown = hwptop_tui::run(&mut Source(feed), advance, theme, stop);
     feed.stop();
+    shown.map_err(|error| match error {
+        TuiError::Source(_) if feed.is_file() => Failure::input(error),
+        _ => Failure::cannot(error),
+    })?;
     if let Some(line) = feed.farewell() {
         remark(&line);
     }

@@ -15,6 +15,9 @@ const PARTS: u32 = 4;
 /// The most bytes on disk, of all parts together; the oldest goes first.
 const BYTES_MAX: u64 = 256 << 20;
 
+/// A part that is larger ends before its time, so that the oldest is never much of it all.
+const PART_MAX: u64 = BYTES_MAX / 8;
+
 /// The last minutes, on disk: a ring of recordings, each a part of the time.
 #[derive(Debug)]
 pub struct Hindsight {
@@ -59,11 +62,8 @@ impl Hindsight {
     pub fn write(&mut self, snapshot: &Snapshot) -> Result<(), RecordingError> {
         let now = snapshot.since_start;
         let length = self.keep / PARTS;
-        if self
-            .parts
-            .back()
-            .is_none_or(|part| now > part.begin + length)
-        {
+        let is_full = |part: &Part| now > part.begin + length || part.recording.bytes() > PART_MAX;
+        if self.parts.back().is_none_or(is_full) {
             self.made += 1;
             let path = self.folder.join(format!("{:06}.jsonl", self.made));
             self.parts.push_back(Part {
@@ -98,17 +98,28 @@ impl Hindsight {
     /// Copies all that is there into a recording at `path`.
     ///
     /// # Errors
-    /// [`RecordingError`] where that is there already, or takes no more; what it took is
-    /// whole.
+    /// [`RecordingError`] where that is there already, or takes no more; then nothing of it
+    /// stays.
     pub fn dump(&self, path: &Path) -> Result<Recording, RecordingError> {
         let mut dump = Recording::create(path)?;
+        match self.copy(&mut dump) {
+            Ok(()) => Ok(dump),
+            Err(error) => {
+                // It would take the room that the ring goes on in.
+                dump.discard();
+                Err(error)
+            }
+        }
+    }
+
+    fn copy(&self, dump: &mut Recording) -> Result<(), RecordingError> {
         for part in &self.parts {
             let mut replay = Replay::open(part.recording.path())?;
             while let Some(snapshot) = replay.next_snapshot()? {
                 dump.write(&snapshot)?;
             }
         }
-        Ok(dump)
+        Ok(())
     }
 
     /// Removes the ring.

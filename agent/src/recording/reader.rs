@@ -18,7 +18,7 @@ use crate::snapshot::{Activity, HistogramV2, Owner, Snapshot};
 const LINE_MAX: u64 = 16 << 20;
 
 /// The most instances and objects that totals are kept of.
-const TOTALS_MAX: usize = 65_536;
+const TOTALS_MAX: usize = 4096;
 
 /// A recording that is read, an interval at a time.
 #[derive(Debug)]

@@ -183,6 +183,21 @@ fn a_line_that_is_whole_and_wrong_is_named() {
     assert!(error.contains("run.jsonl:2: no snapshot"), "{error}");
     fs::write(&path, &lines).unwrap();
 
+    // Small on disk, and gigabytes in memory.
+    let first = lines.lines().nth(1).unwrap();
+    let begin = first.find("\"instances\":[").unwrap() + "\"instances\":[".len();
+    let instance = "{\"number\":1,\"name\":\"\",\"kind\":\"hardware\",\"interval\":{},\"driver\":null,\"fault\":null},";
+    let many = format!(
+        "{}{}{}",
+        &first[..begin],
+        instance.repeat(5000),
+        &first[begin..]
+    );
+    fs::write(&path, lines.replacen(first, &many, 1)).unwrap();
+    let error = read(&path).unwrap_err().to_string();
+    assert!(error.contains("more than 1024 of a kind"), "{error}");
+    fs::write(&path, &lines).unwrap();
+
     let log = fs::read_to_string(log_of(&path)).unwrap();
     for (from, to, expected) in [
         (

@@ -100,6 +100,7 @@ impl Follower {
         let mut lines = Lines {
             reader: BufReader::new(stream.try_clone().map_err(failed)?),
             buffer: Vec::new(),
+            is_cut: false,
         };
         let interval = greeting(path, &mut lines)?;
         stream.set_read_timeout(None).map_err(failed)?;
@@ -197,6 +198,10 @@ fn read(path: &Path, lines: &mut Lines, queue: &SyncSender<Result<Snapshot, Foll
             Ok(Some(line)) => serde_json::from_slice(line).map_err(|error| error.to_string()),
             Err(what) => Err(what),
         };
+        if lines.is_cut {
+            // The agent went, or let a slow follower go, in the middle of it.
+            return;
+        }
         let next = parsed.map_err(|what| FollowError::BadSnapshot {
             path: path.to_owned(),
             number,
@@ -212,6 +217,8 @@ fn read(path: &Path, lines: &mut Lines, queue: &SyncSender<Result<Snapshot, Foll
 struct Lines {
     reader: BufReader<UnixStream>,
     buffer: Vec<u8>,
+    /// It ended within a line.
+    is_cut: bool,
 }
 
 impl Lines {
@@ -231,7 +238,10 @@ impl Lines {
             Some(_) if self.buffer.len() as u64 == MOST_BYTES => {
                 Err(format!("a line of more than {MOST_BYTES} bytes"))
             }
-            Some(_) => Err(format!("cut after {} bytes", self.buffer.len())),
+            Some(_) => {
+                self.is_cut = true;
+                Err(format!("cut after {} bytes", self.buffer.len()))
+            }
         }
     }
 }

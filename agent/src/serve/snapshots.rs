@@ -140,14 +140,16 @@ fn accept(listener: &UnixListener, shared: &Arc<Shared>) {
 }
 
 fn serve(mut stream: UnixStream, shared: &Shared) {
-    let followers = &shared.latest.followers;
-    followers.fetch_add(1, Ordering::Relaxed);
     // Whatever ends it, the follower is gone.
-    let _ = feed(&mut stream, shared);
-    followers.fetch_sub(1, Ordering::Relaxed);
+    if let Ok(()) = greet(&mut stream, shared) {
+        let followers = &shared.latest.followers;
+        followers.fetch_add(1, Ordering::Relaxed);
+        let _ = feed(&mut stream, shared);
+        followers.fetch_sub(1, Ordering::Relaxed);
+    }
 }
 
-fn feed(stream: &mut UnixStream, shared: &Shared) -> io::Result<()> {
+fn greet(stream: &mut UnixStream, shared: &Shared) -> io::Result<()> {
     let greeting = line(&Greeting {
         schema: AGENT_SCHEMA.to_owned(),
         hwptop: env!("CARGO_PKG_VERSION").to_owned(),
@@ -157,7 +159,10 @@ fn feed(stream: &mut UnixStream, shared: &Shared) -> io::Result<()> {
         stream,
         &greeting.unwrap_or_default(),
         Instant::now() + PATIENCE,
-    )?;
+    )
+}
+
+fn feed(stream: &mut UnixStream, shared: &Shared) -> io::Result<()> {
     let queue = shared.follow();
     loop {
         match queue.recv_timeout(LOOK) {

@@ -183,7 +183,6 @@ fn what_is_no_agent_or_speaks_otherwise_is_told_apart() {
 fn a_bad_snapshot_is_an_error_with_its_number_and_the_last_word() {
     let whole = serde_json::to_string(snapshot(1).as_ref()).expect("it is written");
     for (name, bad, part) in [
-        ("cut", whole[..whole.len() / 2].to_owned(), "cut after"),
         ("no-json", "nonsense\n".to_owned(), "expected"),
         ("no-snapshot", "{\"a\":1}\n".to_owned(), "missing field"),
         (
@@ -206,6 +205,23 @@ fn a_bad_snapshot_is_an_error_with_its_number_and_the_last_word() {
         );
         until("it is over", || follower.has_ended());
     }
+}
+
+#[test]
+fn an_agent_that_goes_in_the_middle_of_a_snapshot_has_ended() {
+    let whole = serde_json::to_string(snapshot(1).as_ref()).expect("it is written");
+    let directory = tempfile::tempdir().expect("a directory");
+    let said = format!(
+        "{}{whole}\n{}",
+        greeting(AGENT_SCHEMA),
+        &whole[..whole.len() / 2]
+    );
+    let path = directory.path().join("agent.sock");
+    let mut follower =
+        says(&path, move |stream| stream.write_all(said.as_bytes())).expect("it greets");
+    assert!(next(&mut follower).expect("the first is whole").is_some());
+    assert!(next(&mut follower).expect("the half is none").is_none());
+    until("it is over", || follower.has_ended());
 }
 
 #[test]

@@ -45,6 +45,46 @@ pub(super) mod unix_ns {
     }
 }
 
+/// A list of no more than a snapshot can have: what is read may come from anybody.
+pub(super) mod bounded {
+    use std::{fmt, marker::PhantomData};
+
+    use serde::{
+        Deserialize, Deserializer,
+        de::{Error as _, SeqAccess, Visitor},
+    };
+
+    /// Far above what a snapshot carries of anything.
+    const MOST: usize = 1024;
+
+    pub(in crate::snapshot) fn deserialize<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
+        deserializer: D,
+    ) -> Result<Vec<T>, D::Error> {
+        deserializer.deserialize_seq(List(PhantomData))
+    }
+
+    struct List<T>(PhantomData<T>);
+
+    impl<'de, T: Deserialize<'de>> Visitor<'de> for List<T> {
+        type Value = Vec<T>;
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            write!(f, "a list of at most {MOST}")
+        }
+
+        fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Self::Value, A::Error> {
+            let mut all = Vec::new();
+            while let Some(one) = list.next_element()? {
+                if all.len() == MOST {
+                    return Err(A::Error::custom(format!("more than {MOST} of a kind")));
+                }
+                all.push(one);
+            }
+            Ok(all)
+        }
+    }
+}
+
 /// A stage by its name.
 pub(super) mod stage {
     use hwptop_abi::Stage;

@@ -93,9 +93,9 @@ impl Ring {
             return;
         }
         let path = self.free_name();
+        self.left -= 1;
         match self.hindsight.dump(&path) {
             Ok(dump) => {
-                self.left -= 1;
                 self.written += 1;
                 remark(&format!(
                     "{why}: the {} intervals until then are in {}",

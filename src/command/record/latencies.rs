@@ -37,6 +37,10 @@ pub(super) fn record(args: &RecordArgs) -> Result<ExitCode, Failure> {
     match recorded {
         Ok(last) => {
             remark(&kept.finish(last.as_ref()).map_err(Failure::cannot)?);
+            if end.is_running() {
+                remark(&"the target has ended, the command goes on");
+                end.wait();
+            }
             Ok(end.exit_code())
         }
         Err(error) => {

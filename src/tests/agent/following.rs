@@ -26,20 +26,20 @@ fn snapshots(run: &Finished) -> Vec<Value> {
 
 #[test]
 fn several_follow_at_once_and_each_gets_every_snapshot() {
-    let agent = Agent::of_model("50ms", &[]);
+    let agent = Agent::of_model("200ms", &[]);
     agent.first_scrape();
     let target = agent.target();
     let views = [(); 2].map(|()| {
         let target = target.clone();
         thread::spawn(move || {
             hwptop(&[
-                "top", "--target", &target, "--count", "8", "--format", "json",
+                "top", "--target", &target, "--count", "4", "--format", "json",
             ])
         })
     });
     for view in views {
         let snapshots = snapshots(&view.join().expect("it ends"));
-        assert_eq!(snapshots.len(), 8);
+        assert_eq!(snapshots.len(), 4);
         for pair in snapshots.windows(2) {
             let time = |one: &Value, field: &str| one[field].as_u64().expect("a time");
             // Nothing lies between two of them: the later one's interval is what is new.

@@ -8,7 +8,7 @@ use std::{
 use serde_json::Value;
 
 use super::Agent;
-use crate::run::hwptop;
+use crate::{run::hwptop, tmux::eventually};
 
 #[test]
 fn what_prometheus_and_top_are_told_is_the_same_and_only_grows() {
@@ -24,14 +24,16 @@ fn what_prometheus_and_top_are_told_is_the_same_and_only_grows() {
     ];
     for _ in 0..3 {
         let snapshot = hwptop(&top).json();
-        let after = agent.scrape();
         assert_eq!(snapshot["target"], "model,instances=2");
         let seen = snapshot["events"]["seen"].as_f64().expect("a count");
-        let [earlier, later] = [&before, &after].map(|scrape| scrape["hwptop_events_seen_total"]);
-        assert!(
-            earlier <= seen && seen <= later,
-            "{earlier}, {seen}, {later}"
-        );
+        let earlier = before["hwptop_events_seen_total"];
+        assert!(earlier <= seen, "{earlier}, {seen}");
+        // Followers have a snapshot a moment before the metrics.
+        let mut after = before.clone();
+        eventually("the metrics have what top was told", || {
+            after = agent.scrape();
+            after["hwptop_events_seen_total"] >= seen
+        });
         for (sample, value) in &before {
             let name = sample.split('{').next().unwrap_or_default();
             if ["_total", "_bucket", "_sum", "_count"]
