@@ -10,7 +10,10 @@ mod kernel_cost;
 mod policies;
 mod probe_cost;
 
-pub use agent_cost::{AgentCost, AgentCostError, agent_cost};
+pub use agent_cost::{
+    AgentCost, AgentCostConfig, AgentCostError, Doing, Events, Looking, MillionEvents, On, Scaling,
+    Took, Watched, agent_cost,
+};
 pub use attach_cost::{AttachCost, attach_cost};
 pub use batching::{
     Amount, BATCHES, BatchingError, Driven, MOCK_NAME, SubjectError, Sweep, batching,
@@ -48,7 +51,7 @@ pub const SUITES: [(&str, &str); 7] = [
     ),
     (
         "agent-cost",
-        "what the headless agent costs while its target is idle",
+        "what the agent costs: by event, beside bpftrace; to have it; to start, scrape and end it",
     ),
     (
         "attach-cost",

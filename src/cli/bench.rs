@@ -50,7 +50,11 @@ pub(crate) enum BenchCommand {
     /// and it is 3.
     #[command(after_help = example!("integrity --requests 10000000 --threads 8"))]
     Integrity(IntegrityArgs),
-    /// What the headless agent costs while the target is idle
+    /// What the agent costs: CPU time by event, beside bpftrace; CPU and memory to have it;
+    /// time to start, scrape and end it; what a second producer adds
+    ///
+    /// A million begin/end pairs are made under each in turn; what counts is the CPU time of
+    /// the programs and of the process that reads them, without that of the pairs themselves.
     #[command(after_help = example!("agent-cost --instances 64 --time 1m"))]
     AgentCost(AgentCostArgs),
     /// What putting the kernel probes on and taking them off costs
@@ -145,10 +149,17 @@ pub(crate) struct IntegrityArgs {
 
 #[derive(Args, Debug)]
 pub(crate) struct AgentCostArgs {
+    /// selftest[:vtd|smmuv3|amdvi]: the cost of events in the kernel, on its mock, and nothing
+    /// else [default: the static probes of this process, and everything]
+    #[arg(long, value_name = "T")]
+    pub(crate) target: Option<Target>,
+    /// Interleaved rounds of the comparisons; each measures every variant
+    #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=1000))]
+    pub(crate) rounds: u32,
     /// Modelled instances that the agent watches, 1 to 64
-    #[arg(long, value_name = "N", default_value_t = 8, value_parser = clap::value_parser!(u16).range(1..=64))]
+    #[arg(long, value_name = "N", default_value_t = 64, value_parser = clap::value_parser!(u16).range(1..=64))]
     pub(crate) instances: u16,
-    /// Watch for this long, 10ms to 1h
+    /// Watch for this long, idle and busy, 10ms to 1h each
     #[arg(long, value_name = "TIME", default_value = "20s", value_parser = interval)]
     pub(crate) time: Duration,
     /// How to print the figures

@@ -1,27 +1,28 @@
 use std::{
     io::{self, IsTerminal as _, Write as _},
-    path::PathBuf,
     sync::atomic::Ordering,
     time::Instant,
 };
 
 use hwptop_bench::suite::{
-    AgentCost, ProbeCost, SUITES, Variant, agent_cost as run_agent_cost,
-    front_end as run_front_end, policies as run_policies, probe_cost as run_probe_cost,
+    ProbeCost, SUITES, Variant, front_end as run_front_end, policies as run_policies,
+    probe_cost as run_probe_cost,
 };
 
 use super::captures::open_captures;
 use super::signals::stop_flag;
 use crate::{
-    cli::{AgentCostArgs, Format, FrontEndArgs, PoliciesArgs, ProbeCostArgs},
+    cli::{Format, FrontEndArgs, PoliciesArgs, ProbeCostArgs},
     failure::Failure,
 };
 
+mod agent;
 mod attach;
 mod batching;
 mod kernel;
 mod print;
 
+pub(crate) use agent::agent_cost;
 pub(crate) use attach::attach_cost;
 pub(crate) use batching::batching;
 pub(crate) use kernel::integrity;
@@ -103,31 +104,6 @@ pub(crate) fn probe_cost(args: &ProbeCostArgs) -> Result<(), Failure> {
     .map_err(Failure::cannot)?;
     progress.clear();
     print::probe_cost(&mut io::stdout().lock(), &cost, args.format)?;
-    Ok(())
-}
-
-pub(crate) fn agent_cost(args: &AgentCostArgs) -> Result<(), Failure> {
-    hwptop_agent::can_load_ebpf().map_err(|missing| {
-        Failure::cannot(anyhow::Error::new(missing).context("the agent watches another process"))
-    })?;
-    let stop = stop_flag()?;
-    let program: PathBuf = std::env::current_exe()?;
-    let progress = Progress::start();
-    progress.show(&format!(
-        "watching {} idle instances for {:?}",
-        args.instances, args.time
-    ));
-    let cost =
-        run_agent_cost(&program, args.instances, args.time, &stop).map_err(Failure::cannot)?;
-    progress.clear();
-    match cost {
-        Some(cost) => print::agent_cost(&mut io::stdout().lock(), &cost, args.format)?,
-        None => {
-            return Err(Failure::Interrupted(anyhow::anyhow!(
-                "stopped before there was a figure"
-            )));
-        }
-    }
     Ok(())
 }
 

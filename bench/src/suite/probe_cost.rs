@@ -12,12 +12,12 @@ use hwptop_abi::{InstanceArg, Vendor};
 use hwptop_agent::{Ebpf, EbpfError, EmptyProbes, StaticProbeError, TargetProcess};
 use hwptop_driver::{ObjectId, probes};
 
-use super::bpftrace::Bpftrace;
+use super::bpftrace::{Bpftrace, NOT_INSTALLED};
 use crate::Interval;
 
 mod push;
 
-use push::{PUSH_FUNCTION, call_push_function};
+pub(super) use push::{PUSH_FUNCTION, call_push_function};
 
 /// Pairs per measurement: about 50 ms with a probe attached.
 const PAIRS: u64 = 50_000;
@@ -213,8 +213,9 @@ impl Bench {
             Variant::BpftracePush if PUSH_FUNCTION.is_none() => {
                 Some("`push` is an x86-64 instruction".to_owned())
             }
-            Variant::BpftraceStatic | Variant::BpftracePush => (!Bpftrace::is_installed())
-                .then(|| "bpftrace is not installed (Debian: apt-get install bpftrace)".to_owned()),
+            Variant::BpftraceStatic | Variant::BpftracePush => {
+                (!Bpftrace::is_installed()).then(|| NOT_INSTALLED.to_owned())
+            }
         }
     }
 

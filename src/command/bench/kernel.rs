@@ -75,7 +75,7 @@ pub(crate) fn integrity(args: &IntegrityArgs) -> Result<(), Failure> {
     }
 }
 
-fn selftest(target: &Target) -> Result<Vendor, Failure> {
+pub(super) fn selftest(target: &Target) -> Result<Vendor, Failure> {
     match target {
         Target::Selftest { vendor } => Ok(vendor.unwrap_or(Vendor::Vtd)),
         _ => Err(Failure::input(anyhow::anyhow!(

@@ -2,10 +2,10 @@
 
 use std::io::{self, Write};
 
-use hwptop_agent::nanos;
 use hwptop_bench::Interval;
 use serde_json::{Value, json};
 
+mod agent;
 mod attach;
 mod batching;
 mod front_end;
@@ -13,6 +13,7 @@ mod integrity;
 mod kernel_cost;
 mod policies;
 
+pub(super) use agent::agent_cost;
 pub(super) use attach::attach_cost;
 pub(super) use batching::batching;
 pub(super) use front_end::front_end;
@@ -20,9 +21,7 @@ pub(super) use integrity::{integrity, unproven};
 pub(super) use kernel_cost::kernel_cost;
 pub(super) use policies::policies;
 
-use super::{AgentCost, Format, ProbeCost, Variant};
-
-const MIB: f64 = 1024.0 * 1024.0;
+use super::{Format, ProbeCost, Variant};
 
 pub(super) fn probe_cost(out: &mut impl Write, cost: &ProbeCost, format: Format) -> io::Result<()> {
     match format {
@@ -94,61 +93,6 @@ fn probe_cost_text(out: &mut impl Write, cost: &ProbeCost) -> io::Result<()> {
         writeln!(out, "hwptop's own pair could not be measured")?;
     }
     Ok(())
-}
-
-pub(super) fn agent_cost(out: &mut impl Write, cost: &AgentCost, format: Format) -> io::Result<()> {
-    let AgentCost {
-        instances,
-        watched,
-        cpu,
-        peak_resident_bytes,
-        snapshots,
-    } = *cost;
-    match format {
-        Format::Text => {
-            writeln!(
-                out,
-                "headless agent, 1 s interval, {instances} idle instances (modelled), {snapshots} snapshots in {:.1} s",
-                watched.as_secs_f64()
-            )?;
-            writeln!(
-                out,
-                "  CPU       {:.3} % of one core (goal: at most 1 %)",
-                cost.core_share() * 100.0
-            )?;
-            writeln!(
-                out,
-                "  resident  {:.1} MiB at most (goal: at most 64 MiB)",
-                peak_resident_bytes as f64 / MIB
-            )
-        }
-        Format::Json => json_line(
-            out,
-            &json!({
-                "schema": "hwptop.agent-cost/1",
-                "instances": instances,
-                "modelled": true,
-                "watched_ns": nanos(watched),
-                "cpu_ns": nanos(cpu),
-                "core_share": cost.core_share(),
-                "peak_resident_bytes": peak_resident_bytes,
-                "snapshots": snapshots,
-            }),
-        ),
-        Format::Csv => {
-            writeln!(
-                out,
-                "instances,modelled,watched_ns,cpu_ns,core_share,peak_resident_bytes,snapshots"
-            )?;
-            writeln!(
-                out,
-                "{instances},true,{},{},{},{peak_resident_bytes},{snapshots}",
-                watched.as_nanos(),
-                cpu.as_nanos(),
-                cost.core_share()
-            )
-        }
-    }
 }
 
 fn json_line(out: &mut impl Write, value: &Value) -> io::Result<()> {

@@ -8,11 +8,11 @@
 
 /// The symbol of the function that begins with `push`, where there is one.
 #[cfg(target_arch = "x86_64")]
-pub(super) const PUSH_FUNCTION: Option<&str> = Some("hwptop_bench_push_function");
+pub(in crate::suite) const PUSH_FUNCTION: Option<&str> = Some("hwptop_bench_push_function");
 
 /// The symbol of the function that begins with `push`, where there is one.
 #[cfg(not(target_arch = "x86_64"))]
-pub(super) const PUSH_FUNCTION: Option<&str> = None;
+pub(in crate::suite) const PUSH_FUNCTION: Option<&str> = None;
 
 // SAFETY: no other item of this name exists, and the assembly keeps to the System V
 // calling convention: rbp is restored, rax holds the result.
@@ -31,12 +31,12 @@ extern "sysv64" fn hwptop_bench_push_function(value: u64) -> u64 {
 
 /// Calls the function that begins with `push`: value + 1.
 #[cfg(target_arch = "x86_64")]
-pub(super) fn call_push_function(value: u64) -> u64 {
+pub(in crate::suite) fn call_push_function(value: u64) -> u64 {
     hwptop_bench_push_function(value)
 }
 
 /// There is no such function here: value.
 #[cfg(not(target_arch = "x86_64"))]
-pub(super) fn call_push_function(value: u64) -> u64 {
+pub(in crate::suite) fn call_push_function(value: u64) -> u64 {
     value
 }
