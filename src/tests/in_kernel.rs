@@ -1,9 +1,13 @@
 //! What the eBPF programs do with single events, fired at their probes one by one.
 //! The test's own process is the target: it embeds the driver's probes.
 
-use std::{thread, time::Duration};
+use std::{
+    sync::atomic::{AtomicU64, Ordering},
+    thread,
+    time::Duration,
+};
 
-use hwptop_abi::{InstanceArg, MAX_INSTANCES, STARTS_PER_INSTANCE, Stage, Vendor};
+use hwptop_abi::{InstanceArg, MAX_INSTANCES, STARTS_PER_INSTANCE, STARTS_PER_SLOT, Stage, Vendor};
 use hwptop_agent::{Ebpf, InstanceTotals, Source as _, TargetProcess, Totals};
 use hwptop_driver::{ObjectId, probes};
 
@@ -85,7 +89,8 @@ fn an_end_without_its_start_is_lost_and_not_a_latency() {
 #[ignore = "needs root: loads eBPF"]
 fn more_in_flight_than_slots_are_lost_and_never_mispaired() {
     let mut ebpf = attach(Duration::MAX);
-    let in_flight = u64::from(STARTS_PER_INSTANCE) + 10;
+    let room = u64::from(STARTS_PER_INSTANCE * STARTS_PER_SLOT);
+    let in_flight = room + 10;
     for ticket in 1..=in_flight {
         probes::invalidate_begin(ticket, instance(0), HWPT, 1);
     }
@@ -96,7 +101,24 @@ fn more_in_flight_than_slots_are_lost_and_never_mispaired() {
     let request = only(&totals).stage(Stage::Request);
     assert_eq!(request.0.seen, in_flight);
     assert_eq!(request.0.lost_no_start, 10);
-    assert_eq!(request.recorded(), in_flight - 10);
+    assert_eq!(request.recorded(), room);
+}
+
+#[test]
+#[ignore = "needs root: loads eBPF"]
+fn a_thread_that_pauses_within_a_request_keeps_its_start() {
+    let mut ebpf = attach(Duration::MAX);
+    probes::invalidate_begin(1, instance(0), HWPT, 1);
+    for ticket in 2..10_000 {
+        request(ticket, instance(0), 1, 0);
+    }
+    thread::sleep(Duration::from_millis(20));
+    probes::invalidate_end(1, instance(0), HWPT, 1, 0);
+    let totals = ebpf.read().expect("the maps can be read");
+    let request = only(&totals).stage(Stage::Request);
+    assert_eq!((request.recorded(), request.0.lost_no_start), (9_999, 0));
+    let longest = request.latency().max();
+    assert!(longest >= 19_000_000, "{longest} ns");
 }
 
 #[test]
@@ -157,4 +179,26 @@ fn slow_events_are_kept_whole_and_a_full_ring_is_counted() {
     assert_eq!(totals.slow.len() as u64 + totals.slow_dropped, 5_000);
     // The histogram has all of them.
     assert_eq!(only(&totals).stage(Stage::Request).recorded(), 5_001);
+}
+
+#[test]
+#[ignore = "needs root: loads eBPF"]
+fn ten_million_events_of_two_producers_at_full_speed_are_recorded() {
+    const EACH: u64 = 5_000_000;
+    let mut ebpf = attach(Duration::MAX);
+    let tickets = AtomicU64::new(0);
+    thread::scope(|scope| {
+        for _ in 0..2 {
+            scope.spawn(|| {
+                for _ in 0..EACH {
+                    request(tickets.fetch_add(1, Ordering::Relaxed), instance(0), 1, 0);
+                }
+            });
+        }
+    });
+    let totals = ebpf.read().expect("the maps can be read");
+    let seen = only(&totals).stage(Stage::Request);
+    let (recorded, lost) = (seen.recorded(), seen.0.lost_no_start);
+    assert_eq!((seen.0.seen, recorded + lost), (2 * EACH, 2 * EACH));
+    assert!(recorded >= 2 * EACH / 10_000 * 9_999, "{recorded} recorded");
 }

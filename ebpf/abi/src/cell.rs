@@ -68,8 +68,8 @@ pub struct UnattributedCell {
 ///
 /// Found by ticket and not by CPU or thread: neither migration nor a completion
 /// seen on another thread can pair a start with a foreign end. Two tickets of one
-/// slot with the same bits are 4,194,304 apart, and the later begin has overwritten
-/// the earlier.
+/// slot with the same bits are 4,194,304 apart, and the later one is looked for where the
+/// earlier is not any more: it is the slot's latest.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Start(u64);
 
@@ -112,21 +112,25 @@ impl Start {
     }
 }
 
-/// Starts of one instance and stage that can wait at a time, a power of two. An
-/// instance has as many events in flight as vCPUs submit to it at once; with more
-/// than this, a later ticket overwrites an earlier one, whose end is counted in
-/// `lost_no_start`.
+/// Slots for the starts of one instance and stage, a power of two. An instance has as many
+/// events in flight as vCPUs submit to it at once.
 pub const STARTS_PER_INSTANCE: u32 = 64;
 
-/// Slots for the starts of one stage.
-pub const START_SLOTS: u32 = MAX_INSTANCES * STARTS_PER_INSTANCE;
+/// Starts that a slot holds: the latest, and the one that it found still waiting. So a thread that
+/// is preempted between begin and end keeps its start while the others go round the slots. Of
+/// three that wait, the earliest is overwritten; its end is counted in `lost_no_start`.
+pub const STARTS_PER_SLOT: u32 = 2;
 
-/// The slot of a ticket's start: every instance has its own, taken in turn. Beyond
-/// the map where the instance's number is.
+/// Room for the starts of one stage.
+pub const START_SLOTS: u32 = MAX_INSTANCES * STARTS_PER_INSTANCE * STARTS_PER_SLOT;
+
+/// The place of the latest start in a ticket's slot, with that of the other behind it: every
+/// instance has slots of its own, taken in turn. Beyond the map where the instance's number is.
 #[must_use]
 #[inline]
 pub const fn start_slot(instance_number: u32, ticket: u64) -> u32 {
-    instance_number * STARTS_PER_INSTANCE + (ticket as u32 & (STARTS_PER_INSTANCE - 1))
+    let slot = ticket as u32 & (STARTS_PER_INSTANCE - 1);
+    (instance_number * STARTS_PER_INSTANCE + slot) * STARTS_PER_SLOT
 }
 
 const _: () = {
@@ -163,9 +167,11 @@ mod tests {
     #[test]
     fn instances_never_share_a_slot() {
         for ticket in [0, 1, 63, 64, u64::MAX] {
-            assert_eq!(start_slot(0, ticket) / STARTS_PER_INSTANCE, 0);
-            assert_eq!(start_slot(63, ticket) / STARTS_PER_INSTANCE, 63);
-            assert!(start_slot(MAX_INSTANCES - 1, ticket) < START_SLOTS);
+            let of = |instance| start_slot(instance, ticket) / STARTS_PER_SLOT;
+            assert_eq!(of(0) / STARTS_PER_INSTANCE, 0);
+            assert_eq!(of(63) / STARTS_PER_INSTANCE, 63);
+            let last = start_slot(MAX_INSTANCES - 1, ticket) + STARTS_PER_SLOT - 1;
+            assert!(last < START_SLOTS);
         }
         assert!(start_slot(MAX_INSTANCES, 0) >= START_SLOTS);
     }

@@ -20,7 +20,8 @@ mod slow;
 mod stage;
 
 pub use cell::{
-    GuestCell, START_SLOTS, STARTS_PER_INSTANCE, StageCell, Start, UnattributedCell, start_slot,
+    GuestCell, START_SLOTS, STARTS_PER_INSTANCE, STARTS_PER_SLOT, StageCell, Start,
+    UnattributedCell, start_slot,
 };
 pub use histogram::{BUCKETS, Bucket, MAX_TRACKABLE_NS};
 pub use instance::{InstanceArg, MAX_INSTANCES, Vendor};

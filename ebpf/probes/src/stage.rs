@@ -39,9 +39,16 @@ pub fn begin(ctx: &ProbeContext, starts: &Array<u64>) {
     };
     let slot = start_slot(u32::from(instance.number()), ticket);
     if let Some(start) = starts.get_ptr_mut(slot) {
-        // SAFETY: the pointer is into the map. The time is read last, so that the
+        // SAFETY: the pointers are into the map. The time is read last, so that the
         // program's own work before it is not measured.
-        unsafe { *start = Start::new(ticket, bpf_ktime_get_ns()).raw() };
+        unsafe {
+            if *start != 0
+                && let Some(earlier) = starts.get_ptr_mut(slot + 1)
+            {
+                *earlier = *start;
+            }
+            *start = Start::new(ticket, bpf_ktime_get_ns()).raw();
+        }
     }
 }
 
@@ -105,7 +112,17 @@ pub fn end(ctx: &ProbeContext, stage: Stage, starts: &Array<u64>) {
 /// Takes the start of the event, so that a second end finds none.
 #[inline(always)]
 fn since_start(starts: &Array<u64>, number: u32, ticket: u64, end_ns: u64) -> Option<u64> {
-    let start = starts.get_ptr_mut(start_slot(number, ticket))?;
+    let slot = start_slot(number, ticket);
+    let latest = take_start(starts, slot, ticket, end_ns);
+    if latest.is_some() {
+        return latest;
+    }
+    take_start(starts, slot + 1, ticket, end_ns)
+}
+
+#[inline(always)]
+fn take_start(starts: &Array<u64>, place: u32, ticket: u64, end_ns: u64) -> Option<u64> {
+    let start = starts.get_ptr_mut(place)?;
     // SAFETY: the pointer is into the map.
     unsafe {
         let latency_ns = Start::from_raw(*start).until(ticket, end_ns)?;
