@@ -17,12 +17,14 @@ mod iort;
 mod kernel;
 mod options;
 mod profile;
+mod program;
 mod qemu;
 mod source;
 mod userland;
 mod voice;
 
 use anyhow::{Context as _, Result, bail};
+use std::collections::BTreeSet;
 use std::fs;
 use std::io::{self, IsTerminal as _};
 use std::os::unix::fs::MetadataExt as _;
@@ -64,6 +66,7 @@ Examples:
   cargo xtask lab arm64-smmuv3                      a shell; `exit` ends it
   cargo xtask lab x86-amd --output out -- sh -c 'dmesg | grep AMD-Vi >found'
   cargo xtask lab x86-intel --file ./my-program -- ./my-program
+  cargo xtask lab x86-intel --program bpftrace -- hwptop bench agent-cost --target selftest
   cargo xtask lab x86-intel --append lockdown=confidentiality -- hwptop doctor
   cargo xtask lab x86-intel --append initcall_blacklist=iommufd_init -- hwptop doctor   (no /dev/iommu)
   cargo xtask lab x86-intel -- sh -c 'mount -t tmpfs none /sys/kernel/btf && hwptop doctor'   (no BTF)";
@@ -156,7 +159,9 @@ fn session(repo: &Repo, folder: &Path, options: &Options) -> Result<ExitCode> {
         Voice::Normal
     };
     let install = Install::unless(options.no_install);
-    let lab = Lab::prepare(repo, profile, options.kernel.as_deref(), install, voice)?;
+    let programs = program::find(&options.programs, profile.architecture)?;
+    let mut lab = Lab::prepare(repo, profile, options.kernel.as_deref(), install, voice)?;
+    lab.userland.programs = programs;
     let share = share(repo, name, options)?;
     if options.command.is_empty() {
         lab.shell(options, &share)?;
@@ -279,6 +284,7 @@ impl Lab {
         let mut userland = Userland {
             busybox: userland::busybox(&cache, architecture, install, voice)?,
             hwptop: None,
+            programs: BTreeSet::new(),
         };
         let reader = firmware::Reader {
             cache: &cache,

@@ -11,6 +11,7 @@ use std::process::{Command, Stdio};
 
 use super::iort;
 use super::profile::Profile;
+use super::program::{self, Placed};
 use super::userland::Userland;
 use crate::process;
 
@@ -52,7 +53,9 @@ pub(super) fn build(
         bytes = early.finish()?;
     }
     let mut root = Archive::default();
-    for folder in FOLDERS {
+    let programs = &userland.programs;
+    let folders = FOLDERS.iter().copied();
+    for folder in folders.chain(program::folders(programs)) {
         root.add(folder, FOLDER, &[])?;
     }
     root.console()?;
@@ -62,6 +65,9 @@ pub(super) fn build(
     root.add("bin/busybox", PROGRAM, &read(&userland.busybox)?)?;
     if let Some(hwptop) = &userland.hwptop {
         root.add("bin/hwptop", PROGRAM, &read(hwptop)?)?;
+    }
+    for Placed { file, place } in programs {
+        root.add(place, PROGRAM, &read(file)?)?;
     }
     root.add("etc/passwd", TEXT, b"root::0:0:root:/root:/bin/sh\n")?;
     root.add("etc/lab/environment", TEXT, environment(profile).as_bytes())?;

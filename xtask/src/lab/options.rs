@@ -33,6 +33,9 @@ pub(crate) struct Options {
     /// Copy a file into CMD's working directory first; may be given more than once
     #[arg(long = "file", value_name = "PATH")]
     pub(super) files: Vec<PathBuf>,
+    /// Give the guest a program of this machine, with its shared libraries; may be given more than once
+    #[arg(long = "program", value_name = "NAME")]
+    pub(super) programs: Vec<String>,
     /// CMD's working directory; what CMD leaves there stays, with `dmesg` and `console` [default: a new folder in
     /// target/xtask/lab/output]
     #[arg(long, value_name = "DIR")]

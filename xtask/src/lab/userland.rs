@@ -2,12 +2,14 @@
 
 use anyhow::{Context as _, Result, bail};
 use serde::Deserialize;
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use super::architecture::Architecture;
 use super::cache::Cache;
 use super::kernel;
+use super::program::Placed;
 use super::voice::Voice;
 use crate::apt;
 use crate::ebpf;
@@ -28,6 +30,8 @@ pub(super) struct Userland {
     pub(super) busybox: PathBuf,
     /// Not there in the boot that reads the firmware's tables.
     pub(super) hwptop: Option<PathBuf>,
+    /// What else the user wants there.
+    pub(super) programs: BTreeSet<Placed>,
 }
 
 /// The static busybox, fetched once; it is unpacked, never installed.

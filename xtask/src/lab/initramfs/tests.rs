@@ -1,4 +1,5 @@
 use super::*;
+use std::collections::BTreeSet;
 use std::process::Command;
 
 fn field(archive: &[u8], index: usize) -> u32 {
@@ -40,6 +41,7 @@ fn a_table_comes_in_an_archive_of_its_own_in_front() {
     let userland = Userland {
         busybox: folder.path().join("busybox"),
         hwptop: None,
+        programs: BTreeSet::new(),
     };
     let build = |table| build(&profile, folder.path(), &userland, Job::Shell, table).unwrap();
     let plain = build(None);
