@@ -171,6 +171,9 @@ pub(crate) struct ShowArgs {
 pub(crate) enum KernelMethod {
     #[default]
     Fentry,
+    /// Requests under kprobes and the rest under fentry, as where iommufd is a module and the
+    /// IOMMU's driver is none.
+    Mixed,
     Kprobe,
     Tracepoint,
 }

@@ -35,8 +35,10 @@ pub struct KernelOptions {
     /// Whether driver ops are timed. Without them, requests cost about half as much to watch
     /// and are not split up.
     pub driver_ops: bool,
-    /// The best method that may be used: for tests of the others.
+    /// The best method that may be used, and that for requests: for tests of the others.
     pub at_best: Method,
+    /// See [`Self::at_best`].
+    pub requests_at_best: Method,
     /// The process whose requests are all the selftest mock's, where it is known beforehand.
     pub mock_tgid: Option<u32>,
 }
@@ -48,6 +50,7 @@ impl Default for KernelOptions {
             only_tgid: None,
             driver_ops: true,
             at_best: Method::Fentry,
+            requests_at_best: Method::Fentry,
             mock_tgid: None,
         }
     }
@@ -105,7 +108,11 @@ impl Kernel {
             plan.site.is_some() && (options.driver_ops || !is_op)
         });
         for plan in &mut plans {
-            while plan.chosen.is_some_and(|method| method < options.at_best) {
+            let at_best = match plan.watch {
+                Watch::Stage(Stage::Request) => options.requests_at_best,
+                _ => options.at_best,
+            };
+            while plan.chosen.is_some_and(|method| method < at_best) {
                 plan.reject(facts, Reason::NotAskedFor);
             }
         }

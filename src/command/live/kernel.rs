@@ -109,13 +109,16 @@ impl Live {
 /// Puts the probes on the kernel, or says by name what it lacks.
 fn watch(args: &MeasureArgs, mock_tgid: Option<u32>) -> Result<(Kernel, Facts), Failure> {
     let facts = Facts::of_this_machine();
+    let (at_best, requests_at_best) = match args.kernel_probes_at_best {
+        KernelMethod::Fentry => (Method::Fentry, Method::Fentry),
+        KernelMethod::Mixed => (Method::Fentry, Method::Kprobe),
+        KernelMethod::Kprobe => (Method::Kprobe, Method::Kprobe),
+        KernelMethod::Tracepoint => (Method::Tracepoint, Method::Tracepoint),
+    };
     let options = KernelOptions {
         slow: args.slow,
-        at_best: match args.kernel_probes_at_best {
-            KernelMethod::Fentry => Method::Fentry,
-            KernelMethod::Kprobe => Method::Kprobe,
-            KernelMethod::Tracepoint => Method::Tracepoint,
-        },
+        at_best,
+        requests_at_best,
         mock_tgid,
         ..KernelOptions::default()
     };

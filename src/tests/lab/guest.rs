@@ -14,7 +14,8 @@ use super::lab;
 /// Shell functions that the scripts below share.
 ///
 /// `watch NAME [OPTIONS]` watches the whole kernel until `unwatch NAME`, and returns when the
-/// probes are there; the last line of NAME is then the snapshot of everything. `count FUNCTION`
+/// probes are there; the last line of NAME is then the snapshot of everything. (It is in the guest's
+/// own memory until then: over 9p, reading what another process writes may fail.) `count FUNCTION`
 /// makes the kernel itself count the calls of FUNCTION, whatever suffix the compiler gave
 /// it, and `hits FUNCTION` prints how many there were.
 const FUNCTIONS: &str = r#"
@@ -22,16 +23,17 @@ fail() { echo "$*" >&2; exit 1; }
 watch() {
     name=$1
     shift
-    hwptop top --target kernel --count 100000 --interval 50ms --format json "$@" >"$name" & watcher=$!
-    until [ -s "$name" ]; do kill -0 $watcher || fail "the watch ended"; usleep 20000; done
+    hwptop top --target kernel --count 100000 --interval 50ms --format json "$@" >"/tmp/$name" & watcher=$!
+    until [ -s "/tmp/$name" ]; do kill -0 $watcher || fail "the watch ended"; usleep 20000; done
 }
 unwatch() {
-    lines=$(wc -l <"$1")
+    lines=$(wc -l <"/tmp/$1")
     kill -TERM $watcher
     code=0
     wait $watcher || code=$?
     [ $code = 130 ] || fail "the watch ended with $code"
-    [ $(wc -l <"$1") -gt $lines ] || fail "the watch took no last snapshot"
+    [ $(wc -l <"/tmp/$1") -gt $lines ] || fail "the watch took no last snapshot"
+    mv "/tmp/$1" "$1"
 }
 tracing=/sys/kernel/tracing
 count() {

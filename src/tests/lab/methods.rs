@@ -44,7 +44,28 @@ fn counts_both_objects(snapshot: &Snapshot, stages: &[&str]) {
 #[test]
 #[ignore = "needs the lab x86-intel: requests to the selftest's mock under kprobes"]
 fn kprobes_count_every_request_and_entry_by_object() {
-    let left = watched_by("kprobe");
+    splits_every_request(&watched_by("kprobe"));
+}
+
+#[test]
+#[ignore = "needs the lab x86-intel: requests under kprobes, their driver ops under fentry"]
+fn a_request_under_kprobes_keeps_its_driver_op_under_fentry() {
+    let left = watched_by("mixed");
+    splits_every_request(&left);
+    let snapshot = left.snapshot("watched");
+    let stages = snapshot.0["stages_attached"].as_array().expect("stages");
+    let how = |stage: &str| {
+        let of_stage = stages.iter().filter(|one| one["stage"] == stage);
+        of_stage.map(|one| one["how"].clone()).collect::<Vec<_>>()
+    };
+    assert_eq!(how("request"), ["kprobe/kretprobe"]);
+    assert!(
+        how("driver op").contains(&json!("fentry/fexit")),
+        "{stages:?}"
+    );
+}
+
+fn splits_every_request(left: &Left) {
     let snapshot = left.snapshot("watched");
     counts_both_objects(&snapshot, &["request", "driver op"]);
     let mock = snapshot.instance();
