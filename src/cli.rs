@@ -142,6 +142,13 @@ pub(crate) struct MeasureArgs {
     /// or h, e.g. 20us; 0s keeps all
     #[arg(long, value_name = "TIME", default_value = "1ms", value_parser = duration)]
     pub(crate) slow: Duration,
+    /// Count what the process does on its CPUs as well, per request and entry: cycles,
+    /// instructions, cache and dTLB misses where there is a PMU, CPU time, context switches,
+    /// page faults and migrations. With pid:N that process, else this one, hwptop's own part
+    /// included; not with kernel. Off by default: it makes each context switch of the process
+    /// dearer
+    #[arg(long)]
+    pub(crate) perf: bool,
     /// The best way to put programs on the kernel's functions that may be used
     #[arg(long, value_enum, value_name = "METHOD", default_value_t, hide = true)]
     pub(crate) kernel_probes_at_best: KernelMethod,

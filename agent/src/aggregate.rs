@@ -7,15 +7,17 @@ use hwptop_abi::{GuestCell, InstanceArg, NOT_KNOWN, SlowRecord, Stage};
 
 use crate::{
     snapshot::{
-        Activity, AttachedProbe, EventCounts, FailedRequest, GuestCounts, InstanceSnapshot,
-        MeasuredBy, SlowEvent, Snapshot, StageActivity, StageAttachment,
+        Activity, AttachedProbe, Dispatch, EventCounts, FailedRequest, GuestCounts,
+        InstanceSnapshot, MeasuredBy, SlowEvent, Snapshot, StageActivity, StageAttachment,
     },
     totals::{InstanceTotals, NO_INSTANCE, ObjectTotals, StageTotals, Stages, Totals},
 };
 
+mod looking;
 mod objects;
 mod processes;
 
+use looking::{LookingCosts, Seen};
 use objects::Objects;
 use processes::Processes;
 
@@ -55,6 +57,7 @@ pub struct Aggregator {
     earlier: Vec<InstanceTotals>,
     objects: Objects,
     processes: Processes,
+    looking: LookingCosts,
     slow_cut: u64,
     failures_cut: u64,
 }
@@ -70,9 +73,17 @@ impl Aggregator {
             earlier: Vec::new(),
             objects: Objects::default(),
             processes: Processes::default(),
+            looking: LookingCosts::default(),
             slow_cut: 0,
             failures_cut: 0,
         }
+    }
+
+    /// The same, with what the way into a program was found to cost.
+    #[must_use]
+    pub fn with_dispatch(mut self, dispatch: Dispatch) -> Self {
+        self.looking.dispatch = dispatch;
+        self
     }
 
     /// The target as the user would write it.
@@ -95,6 +106,12 @@ impl Aggregator {
         self.slow_cut += keep_newest(&mut totals.slow, SLOW_SHOWN);
         self.failures_cut += keep_newest(&mut totals.failures, FAILURES_SHOWN);
         let events = self.events(&totals);
+        let seen = Seen {
+            events: events.seen,
+            requests: totals.requests(),
+        };
+        let run_times = totals.run_times.take();
+        let looking = run_times.map(|times| self.looking.of(times, seen, interval));
         let names = Names(&totals.instances);
         self.processes.keep(
             totals.objects.iter().map(|object| object.key),
@@ -131,6 +148,8 @@ impl Aggregator {
                 .collect(),
             failures_dropped: self.failures_cut,
             hw_queues: totals.hw_queues,
+            perf: None,
+            looking,
         };
         self.earlier = totals.instances;
         snapshot

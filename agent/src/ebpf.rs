@@ -12,6 +12,7 @@ use aya_log::EbpfLogger;
 use hwptop_abi::{Config, GuestCell, InstanceArg, MAX_INSTANCES, PROBE_STAGES, Stage, StageCell};
 
 use crate::{
+    looking::Sampler,
     nanos,
     process::TargetProcess,
     readiness::{Missing, can_load_ebpf},
@@ -29,7 +30,7 @@ mod slow;
 use diagnostics::Diagnostics;
 pub use empty::EmptyProbes;
 use plain::{Cell, Guest, Settings, Unattributed};
-pub(crate) use room::{Purpose, loader};
+pub(crate) use room::{Purpose, loader, small_object};
 pub(crate) use slow::slow_records;
 
 /// Built from `ebpf/probes` by `cargo xtask ebpf`.
@@ -135,7 +136,8 @@ pub enum EbpfError {
 /// however it comes, detaches them: the kernel holds them by file descriptors.
 pub struct Ebpf {
     // Holds the links of the attached programs.
-    _loaded: aya::Ebpf,
+    loaded: aya::Ebpf,
+    sampler: Sampler,
     probes: Vec<AttachedProbe>,
     instances: Array<MapData, u64>,
     cells: PerCpuArray<MapData, Cell>,
@@ -154,6 +156,7 @@ impl Ebpf {
     /// [`EbpfError`], naming the program, probe or map and the remedy.
     pub fn attach(process: &TargetProcess, slow: Duration) -> Result<Self, EbpfError> {
         can_load_ebpf()?;
+        let sampler = Sampler::start();
         let mut loaded = load()?;
         let diagnostics = Diagnostics::default();
         let log = EbpfLogger::init_with_logger(&mut loaded, diagnostics.clone())?;
@@ -179,7 +182,8 @@ impl Ebpf {
         }
         let (instances, cells, guests, unattributed, slow) = maps;
         Ok(Self {
-            _loaded: loaded,
+            loaded,
+            sampler,
             probes,
             instances,
             cells,
@@ -195,6 +199,12 @@ impl Ebpf {
     #[must_use]
     pub fn probes(&self) -> &[AttachedProbe] {
         &self.probes
+    }
+
+    /// Ends the first sample of how long the programs run, for who measures what they cost
+    /// while they are not timed.
+    pub fn stop_timing(&mut self) {
+        self.sampler.stop();
     }
 
     /// How many instances are kept apart, from number 0 on; events of others count as
@@ -271,6 +281,7 @@ impl Source for Ebpf {
         totals.slow = slow_records(&mut self.slow);
         self.log.flush();
         totals.diagnostics = self.diagnostics.take();
+        totals.run_times = Some(self.sampler.read(&self.loaded));
         Ok(totals)
     }
 }

@@ -17,7 +17,9 @@ mod csv;
 mod encoding;
 mod errno;
 mod json;
+mod looking;
 mod object;
+mod perf;
 mod serial;
 mod split;
 
@@ -28,7 +30,9 @@ pub use encoding::{HistogramError, HistogramV2};
 pub use errno::errno_name;
 pub use hwptop_abi::Stage;
 pub use json::{Document, SCHEMA};
+pub use looking::{Dispatch, Looking, ProgramTime, Sample};
 pub use object::{FailedRequest, ObjectSnapshot, Owner, Process};
+pub use perf::{PerfAbsent, PerfCount, PerfCounts, PerfEvent, Work};
 pub use split::Split;
 
 /// How the figures were taken.
@@ -173,6 +177,12 @@ pub struct Snapshot {
     /// Allocations of hardware queues since the measurement began, where they are
     /// counted.
     pub hw_queues: Option<HwQueues>,
+    /// What the process did on its CPUs, where that is counted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub perf: Option<PerfCounts>,
+    /// What the measurement itself costs, where programs of ours run.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub looking: Option<Looking>,
 }
 
 impl Snapshot {

@@ -3,7 +3,7 @@ use hdrhistogram::Histogram;
 use hwptop_abi::{Bucket, GuestCell, InstanceArg, STAGES, SlowRecord, Stage, StageCell};
 use serde::{Deserialize, Serialize};
 
-use crate::{aggregate::instance_name, snapshot::histogram_up_to};
+use crate::{aggregate::instance_name, looking::RunTimes, snapshot::histogram_up_to};
 
 /// What one (instance, stage) counted since the measurement began, all CPUs
 /// together.
@@ -216,6 +216,16 @@ pub struct Totals {
     pub slow: Vec<SlowRecord>,
     /// What the programs themselves had to say since the last read.
     pub diagnostics: Vec<String>,
+    /// What our own programs took, where there are any.
+    pub run_times: Option<RunTimes>,
+}
+
+impl Totals {
+    /// Requests of all instances.
+    pub(crate) fn requests(&self) -> u64 {
+        let requests = self.instances.iter().map(|one| one.stage(Stage::Request));
+        requests.map(|request| request.0.seen).sum()
+    }
 }
 
 /// Why a source could not be read.

@@ -6,6 +6,7 @@
 //!                  timed, counters ─┴─▶ figures, RunFile ─▶ reports
 //! ```
 
+pub mod calibration;
 mod cpus;
 mod environment;
 pub mod fleet;

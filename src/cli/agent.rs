@@ -55,6 +55,9 @@ pub(crate) struct AgentArgs {
     /// Keep every event at least this long as a slow event, e.g. 1ms [default: 1ms]
     #[arg(long, value_name = "TIME", value_parser = duration)]
     pub(crate) slow: Option<Duration>,
+    /// Count what the process does on its CPUs as well, as with top
+    #[arg(long)]
+    pub(crate) perf: bool,
     /// Read options from this TOML file; those on the command line come before it
     #[arg(long, value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,

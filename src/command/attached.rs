@@ -30,6 +30,11 @@ impl Attached {
                 "{option} is for the model; an agent is shown as it is"
             )));
         }
+        if args.perf {
+            return Err(Failure::input(anyhow::anyhow!(
+                "--perf is for the agent itself; an agent is shown as it is"
+            )));
+        }
         let agent = Follower::connect(socket).map_err(|error| match error {
             FollowError::Denied { .. } => Failure::cannot(error),
             _ => Failure::input(error),

@@ -1,15 +1,19 @@
 use std::{
     num::NonZeroU16,
+    thread,
     time::{Duration, Instant},
 };
 
 use hwptop_abi::{InstanceArg, Vendor};
 use hwptop_agent::{
-    Aggregator, Ebpf, EbpfError, Origin, ProcessError, Recorder, Source, TargetProcess,
-    drop_privileges, full_message,
+    Aggregator, Ebpf, EbpfError, Origin, ProcessCounters, ProcessError, Recorder, Source,
+    TargetProcess, drop_privileges, full_message,
     snapshot::{AttachedProbe, MeasuredBy, Snapshot},
 };
-use hwptop_bench::fleet::{Fleet, FleetConfig, Pace};
+use hwptop_bench::{
+    calibration::Calibration,
+    fleet::{Fleet, FleetConfig, Pace},
+};
 
 use super::{
     captures::captures,
@@ -27,6 +31,8 @@ pub(super) struct Live {
     aggregator: Aggregator,
     driven: Option<Driven>,
     process: Option<TargetProcess>,
+    perf: Option<ProcessCounters>,
+    calibration: Option<Calibration>,
     is_over: bool,
 }
 
@@ -61,6 +67,7 @@ impl Live {
             ProcessError::Denied { .. } => Failure::cannot(error),
             _ => Failure::input(error),
         })?;
+        let calibration = Calibration::of_static_probes();
         let ebpf = Ebpf::attach(&process, args.slow).map_err(|error| match error {
             _ if process.has_ended() => Failure::input(ProcessError::Ended { pid }),
             EbpfError::NoProbe { .. } | EbpfError::Arguments { .. } => Failure::input(error),
@@ -68,6 +75,7 @@ impl Live {
                 anyhow::Error::new(error).context("another process can only be measured by eBPF"),
             ),
         })?;
+        let perf = perf_of(args, pid, || format!("process {pid}, all threads"))?;
         drop_rights(args)?;
         let origin = Origin {
             target: target.to_string(),
@@ -81,9 +89,12 @@ impl Live {
         };
         Ok(Self {
             source: Box::new(ebpf),
-            aggregator: Aggregator::new(origin, Instant::now()),
+            aggregator: Aggregator::new(origin, Instant::now())
+                .with_dispatch(calibration.dispatch.clone()),
             driven: None,
             process: Some(process),
+            perf,
+            calibration: Some(calibration),
             is_over: false,
         })
     }
@@ -104,7 +115,9 @@ impl Live {
             .zip(0..count.get())
             .map(|(capture, number)| InstanceArg::new(number, capture.vendor(), true))
             .collect();
+        let calibration = Calibration::of_static_probes();
         let measurement = Measurement::of_this_process(&instances, args.slow);
+        let perf = perf_of_this_process(args)?;
         drop_rights(args)?;
         let started = Instant::now();
         let fleet = Fleet::start(&FleetConfig {
@@ -134,9 +147,12 @@ impl Live {
         };
         Ok(Self {
             source: measurement.source,
-            aggregator: Aggregator::new(origin, started),
+            aggregator: Aggregator::new(origin, started)
+                .with_dispatch(calibration.dispatch.clone()),
             driven: Some(Driven::model(fleet)),
             process: None,
+            perf,
+            calibration: Some(calibration),
             is_over: false,
         })
     }
@@ -180,6 +196,11 @@ impl Feed for Live {
         let totals = self.source.read()?;
         let now = ended_at.unwrap_or_else(Instant::now);
         let mut snapshot = self.aggregator.snapshot(totals, now);
+        snapshot.perf = self.perf.as_mut().map(ProcessCounters::read);
+        if let Some(calibration) = self.calibration.take() {
+            // Nobody waits for what the kernel takes for it.
+            thread::spawn(move || drop(calibration));
+        }
         if let Some(driven) = &self.driven {
             driven.add_counts(&mut snapshot.instances);
         }
@@ -204,6 +225,23 @@ fn drop_rights(args: &MeasureArgs) -> Result<(), Failure> {
         drop_privileges().map_err(Failure::cannot)?;
     }
     Ok(())
+}
+
+/// The counters of process `pid`, where they are asked for: before rights are dropped.
+fn perf_of(
+    args: &MeasureArgs,
+    pid: u32,
+    of: impl FnOnce() -> String,
+) -> Result<Option<ProcessCounters>, Failure> {
+    let counters = args.perf.then(|| ProcessCounters::open(pid, of()));
+    counters.transpose().map_err(Failure::cannot)
+}
+
+/// As [`perf_of`], of this process: its one thread starts all that drive.
+fn perf_of_this_process(args: &MeasureArgs) -> Result<Option<ProcessCounters>, Failure> {
+    perf_of(args, std::process::id(), || {
+        "this process, all threads, hwptop's own work included".to_owned()
+    })
 }
 
 /// How this process is measured.

@@ -10,6 +10,7 @@ use hwptop_agent::{
     },
 };
 
+pub(crate) mod costs;
 pub(crate) mod kernel;
 
 /// `events` latencies from `ns` up, skewed as latencies are: half near `ns`,
@@ -125,6 +126,8 @@ pub(crate) fn snapshot() -> Snapshot {
         failures: Vec::new(),
         failures_dropped: 0,
         hw_queues: None,
+        perf: None,
+        looking: None,
     }
 }
 

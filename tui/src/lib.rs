@@ -14,6 +14,7 @@
 
 mod app;
 mod column;
+mod costs;
 mod error;
 mod figure;
 mod history;

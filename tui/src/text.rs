@@ -9,6 +9,7 @@ use crate::{
     figure::{self, ABSENT, mark, span},
 };
 
+mod costs;
 mod kernel;
 
 /// The columns of the table of counts, with their least width.
@@ -58,6 +59,7 @@ pub fn render(snapshot: &Snapshot) -> String {
         }
     }
     kernel::render(&mut text, snapshot);
+    costs::render(&mut text, snapshot);
     slow(&mut text, snapshot);
     line(
         &mut text,

@@ -22,7 +22,8 @@ pub(super) struct Objects {
 }
 
 impl Objects {
-    /// Those with the most requests since the last call, and how many others there are.
+    /// Those with the most requests since the last call, and how many others there are: these
+    /// are in what is not kept apart, so that the objects of an instance add up to it.
     pub(super) fn snapshots(
         &mut self,
         now: Vec<ObjectTotals>,
@@ -40,27 +41,63 @@ impl Objects {
                 object.key,
             )
         });
-        let left_out = busiest.len().saturating_sub(OBJECTS_SHOWN);
-        busiest.truncate(OBJECTS_SHOWN);
-        let shown = busiest
+        let others: Vec<&ObjectTotals> = if busiest.len() > OBJECTS_SHOWN {
+            // One row of others for every instance is among the most that are shown.
+            let (others, mut apart): (Vec<_>, Vec<_>) = busiest
+                .into_iter()
+                .partition(|object| object.key.tgid.is_none());
+            let instances: HashSet<u16> = now.iter().map(|object| object.key.instance).collect();
+            let room = OBJECTS_SHOWN.saturating_sub(instances.len());
+            let cut = apart.split_off(apart.len().min(room));
+            busiest = apart;
+            others.into_iter().chain(cut).collect()
+        } else {
+            Vec::new()
+        };
+        let left_out = others.iter().filter(|one| one.key.tgid.is_some()).count();
+        let mut shown: Vec<ObjectSnapshot> = busiest
             .into_iter()
             .map(|object| {
                 let key = object.key;
-                let earlier = self.earlier.get(&key);
-                ObjectSnapshot {
-                    instance: names.of(key.instance).map(|_| key.instance),
-                    owner: key.tgid.map(|tgid| Owner {
-                        context: (key.context != 0).then(|| processes.context(tgid, key.context)),
-                        process: processes.process(tgid),
-                        hwpt: key.hwpt,
-                    }),
-                    interval: activity_since(&object.stages, earlier.map(|one| &one.stages)),
-                    total: activity_since(&object.stages, None),
-                }
+                let owner = key.tgid.map(|tgid| Owner {
+                    context: (key.context != 0).then(|| processes.context(tgid, key.context)),
+                    process: processes.process(tgid),
+                    hwpt: key.hwpt,
+                });
+                self.snapshot(object, names, owner)
             })
             .collect();
+        for object in others {
+            let other = self.snapshot(object, names, None);
+            let sum = shown
+                .iter_mut()
+                .find(|one| one.owner.is_none() && one.instance == other.instance);
+            match sum {
+                Some(sum) => {
+                    sum.interval.add(&other.interval);
+                    sum.total.add(&other.total);
+                }
+                None => shown.push(other),
+            }
+        }
         self.earlier = now.into_iter().map(|object| (object.key, object)).collect();
         (shown, left_out)
+    }
+
+    fn snapshot(
+        &self,
+        object: &ObjectTotals,
+        names: &Names,
+        owner: Option<Owner>,
+    ) -> ObjectSnapshot {
+        let number = object.key.instance;
+        let earlier = self.earlier.get(&object.key);
+        ObjectSnapshot {
+            instance: names.of(number).map(|_| number),
+            owner,
+            interval: activity_since(&object.stages, earlier.map(|one| &one.stages)),
+            total: activity_since(&object.stages, None),
+        }
     }
 
     /// What is no longer kept apart is now in what never was: it was not done again.

@@ -1,7 +1,10 @@
 use hwptop_abi::{Bucket, Vendor};
 
 use super::*;
-use crate::totals::{ObjectKey, ObjectTotals};
+use crate::{
+    snapshot::ObjectSnapshot,
+    totals::{ObjectKey, ObjectTotals},
+};
 
 fn aggregator(start: Instant) -> Aggregator {
     let origin = Origin {
@@ -294,13 +297,33 @@ fn what_is_no_longer_kept_apart_was_not_done_again() {
 }
 
 #[test]
-fn a_thousand_objects_are_cut_and_counted() {
+fn a_thousand_objects_are_cut_and_those_left_out_are_in_other() {
     let start = Instant::now();
     let objects = (0..1000).map(|hwpt| object(Some(1), hwpt, 0, u64::from(hwpt)));
-    let snapshot = aggregator(start).snapshot(with_objects(objects.collect()), start);
-    assert_eq!(snapshot.objects.len() + snapshot.objects_left_out, 1000);
-    let least = snapshot.objects.last().unwrap().interval.request.seen;
-    assert_eq!(least, snapshot.objects_left_out as u64);
+    let mut objects: Vec<_> = objects.chain([object(None, 0, 0, 5)]).collect();
+    let mut aggregator = aggregator(start);
+    let snapshot = aggregator.snapshot(with_objects(objects.clone()), start);
+    let shown = &snapshot.objects;
+    assert!(shown.len() <= 256);
+    assert_eq!(shown.len() - 1 + snapshot.objects_left_out, 1000);
+    let sum: u64 = shown.iter().map(|one| one.total.request.seen).sum();
+    assert_eq!(sum, (0..1000).sum::<u64>() + 5);
+    let [other] = &shown
+        .iter()
+        .filter(|one| one.owner.is_none())
+        .collect::<Vec<_>>()[..]
+    else {
+        panic!("one row of others");
+    };
+    let left_out = snapshot.objects_left_out as u64;
+    assert_eq!(other.total.request.seen, (0..left_out).sum::<u64>() + 5);
+    assert_eq!(other.total.request.recorded, other.total.request.seen);
+
+    // One of them does something: the interval of the others is that and no more.
+    objects[3].stages[Stage::Request as usize].0.seen += 4;
+    let snapshot = aggregator.snapshot(with_objects(objects), start);
+    let interval = |one: &ObjectSnapshot| one.interval.request.seen;
+    assert_eq!(snapshot.objects.iter().map(interval).sum::<u64>(), 4);
 }
 
 #[test]

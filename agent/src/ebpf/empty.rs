@@ -1,11 +1,11 @@
-use super::{EbpfError, attach, load};
-use crate::{process::TargetProcess, readiness::can_load_ebpf};
+use super::{EbpfError, attach, room::small_object};
+use crate::{looking::ns_per_timed_run, process::TargetProcess, readiness::can_load_ebpf};
 
 /// A program that does nothing, on some of a process' static probes: what a
 /// probe costs before it does anything. Dropping it detaches.
 pub struct EmptyProbes {
     // Holds the links.
-    _loaded: aya::Ebpf,
+    loaded: [aya::Ebpf; 1],
 }
 
 impl EmptyProbes {
@@ -15,10 +15,16 @@ impl EmptyProbes {
     /// [`EbpfError`], as for [`super::Ebpf::attach`].
     pub fn attach(process: &TargetProcess, probes: &[&'static str]) -> Result<Self, EbpfError> {
         can_load_ebpf()?;
-        let mut loaded = load()?;
+        let mut loaded = small_object()?;
         for probe in probes {
             attach(&mut loaded, "empty", process, probe)?;
         }
-        Ok(Self { _loaded: loaded })
+        Ok(Self { loaded: [loaded] })
+    }
+
+    /// Nanoseconds that the kernel counts for a run of such a program while `work` hits the
+    /// probes: what its timing takes itself. `None` where it does not time programs.
+    pub fn timed_run_ns(&self, work: impl FnOnce()) -> Option<f64> {
+        ns_per_timed_run(&self.loaded, work)
     }
 }

@@ -1,5 +1,7 @@
 use aya::EbpfLoader;
 
+use super::OBJECT;
+
 /// The object's programs by what they are for. One load serves one purpose: the maps of the
 /// others take no room.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -48,4 +50,13 @@ pub(crate) fn loader(purpose: Purpose) -> EbpfLoader<'static> {
         loader.map_max_entries(map, 1);
     }
     loader
+}
+
+/// The object with maps as small as they can be, for programs that use none.
+pub(crate) fn small_object() -> Result<aya::Ebpf, aya::EbpfError> {
+    let mut loader = EbpfLoader::new();
+    for map in MAPS.iter().flat_map(|(_, maps)| *maps) {
+        loader.map_max_entries(map, 1);
+    }
+    loader.load(OBJECT)
 }

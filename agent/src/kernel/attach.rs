@@ -10,7 +10,7 @@ use hwptop_abi::{KernelLayout, Stage};
 
 use super::{
     facts::Facts,
-    gone::Retired,
+    gone::{Gone, Retired},
     host::Host,
     load,
     module::ProbedModule,
@@ -20,6 +20,7 @@ use super::{
 };
 use crate::{
     Missing,
+    looking::Sampler,
     message::program_message,
     nanos,
     snapshot::{How, StageAttachment},
@@ -86,6 +87,7 @@ pub enum KernelError {
 /// descriptors.
 pub struct Kernel {
     pub(super) loaded: aya::Ebpf,
+    pub(super) sampler: Sampler,
     pub(super) plans: Vec<StagePlan>,
     pub(super) modules: Vec<ProbedModule>,
     pub(super) slots: u32,
@@ -93,6 +95,7 @@ pub struct Kernel {
     pub(super) emulated: bool,
     pub(super) mock_tgid: Option<u32>,
     pub(super) retired: Retired,
+    pub(super) gone: Gone,
 }
 
 impl Kernel {
@@ -117,6 +120,7 @@ impl Kernel {
             }
         }
         can_watch_kernel(&plans)?;
+        let sampler = Sampler::start();
         let instances = load::instances_kept();
         let by_fentry = |plan: &StagePlan| plan.chosen == Some(Method::Fentry);
         let btf = if plans.iter().any(by_fentry) {
@@ -142,6 +146,7 @@ impl Kernel {
             if there == layout {
                 return Ok(Self {
                     loaded,
+                    sampler,
                     plans,
                     modules,
                     slots: layout.slots,
@@ -149,6 +154,7 @@ impl Kernel {
                     emulated: facts.virtual_machine.is_some(),
                     mock_tgid: options.mock_tgid,
                     retired: Retired::new(),
+                    gone: Gone::default(),
                 });
             }
         }
@@ -158,6 +164,12 @@ impl Kernel {
     #[must_use]
     pub fn plans(&self) -> &[StagePlan] {
         &self.plans
+    }
+
+    /// Ends the first sample of how long the programs run, for who measures what they cost
+    /// while they are not timed.
+    pub fn stop_timing(&mut self) {
+        self.sampler.stop();
     }
 
     /// How every stage is timed, or why not, as snapshots tell it.

@@ -1,15 +1,15 @@
 use aya::{
-    Btf, BtfError, EbpfLoader,
+    Btf, BtfError,
     programs::{FEntry, FExit, ProgramError},
 };
 
-use crate::ebpf::OBJECT;
+use crate::{ebpf::small_object, looking::ns_per_timed_run};
 
 /// A program that does nothing, on entry and exit of some of the kernel's functions: what
 /// fentry and fexit cost before they do anything. Dropping it detaches.
 pub struct EmptyKernelProbes {
     // Holds the links: a program sits on one function.
-    _loaded: Vec<aya::Ebpf>,
+    loaded: Vec<aya::Ebpf>,
 }
 
 /// Why the empty programs could not be put on a function.
@@ -45,8 +45,13 @@ impl EmptyKernelProbes {
         let btf = Btf::from_sys_fs()?;
         let loaded = functions.iter().map(|function| on(function, &btf));
         Ok(Self {
-            _loaded: loaded.collect::<Result<_, _>>()?,
+            loaded: loaded.collect::<Result<_, _>>()?,
         })
+    }
+
+    /// As [`EmptyProbes::timed_run_ns`](crate::EmptyProbes::timed_run_ns), of these functions.
+    pub fn timed_run_ns(&self, work: impl FnOnce()) -> Option<f64> {
+        ns_per_timed_run(&self.loaded, work)
     }
 }
 
@@ -60,7 +65,7 @@ fn on(function: &str, btf: &Btf) -> Result<aya::Ebpf, EmptyKernelError> {
             source,
         }
     };
-    let mut loaded = small()?;
+    let mut loaded = small_object()?;
     let entry = loaded
         .program_mut(ENTRY)
         .ok_or(EmptyKernelError::Foreign(ENTRY))?;
@@ -78,23 +83,4 @@ fn on(function: &str, btf: &Btf) -> Result<aya::Ebpf, EmptyKernelError> {
     });
     attached.map_err(failed(EXIT))?;
     Ok(loaded)
-}
-
-/// The object, with maps as small as they can be: the empty programs use none.
-fn small() -> Result<aya::Ebpf, aya::EbpfError> {
-    const LARGE: [&str; 8] = [
-        "INSTANCES",
-        "CELLS",
-        "GUESTS",
-        "REQUEST_STARTS",
-        "SUBMISSION_STARTS",
-        "THREADS",
-        "REQUESTS",
-        "SUBMISSIONS",
-    ];
-    let mut loader = EbpfLoader::new();
-    for map in LARGE {
-        loader.map_max_entries(map, 1);
-    }
-    loader.load(OBJECT)
 }

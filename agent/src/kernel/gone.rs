@@ -20,6 +20,10 @@ use super::{
 };
 use crate::totals::{SourceError, Stages};
 
+/// For how many reads a process that is gone is still kept apart, so that its last figures can
+/// be looked at: a minute of snapshots at one a second.
+const READS_KEPT: u32 = 60;
+
 /// What keys counted that have no slot any more, by the number of their instance in the maps.
 pub(super) type Retired = BTreeMap<u32, Stages>;
 
@@ -44,20 +48,43 @@ const NO_REQUEST: RequestCell = RequestCell {
     rest: [0; BUCKETS],
 };
 
+/// Processes that are gone and still kept apart, with the reads since that was seen.
+#[derive(Debug, Default)]
+pub(super) struct Gone(BTreeMap<u32, u32>);
+
+impl Gone {
+    /// Those of the `gone` that more than `kept` reads have found so, one after the other.
+    fn due(&mut self, gone: &BTreeSet<u32>, kept: u32) -> BTreeSet<u32> {
+        // A process that has got the number of one that was gone goes on under it.
+        self.0.retain(|tgid, _| gone.contains(tgid));
+        for tgid in gone {
+            *self.0.entry(*tgid).or_default() += 1;
+        }
+        let due = self.0.extract_if(.., |_, reads| *reads > kept);
+        due.map(|(tgid, _)| tgid).collect()
+    }
+}
+
 impl Kernel {
-    /// Takes the slots back from processes that are gone, once most are taken. No program can be
-    /// about to count in such a slot: only the process' own threads did. What it counted goes to
-    /// what is not kept apart.
+    /// Takes the slots back from processes that have been gone for [`READS_KEPT`] reads, or at
+    /// once where most are taken. No program can be about to count in such a slot: only the
+    /// process' own threads did. What it counted goes to what is not kept apart.
     pub(super) fn retire_the_gone(&mut self) -> Result<(), SourceError> {
-        let keys = self.slots_of_keys()?;
-        if !is_short(keys.len(), self.slots - self.instances) || !numbers_every_process() {
+        if !numbers_every_process() {
             return Ok(());
         }
+        let keys = self.slots_of_keys()?;
         let all: BTreeSet<u32> = keys.iter().map(|(key, _)| key.0.tgid).collect();
         let file = |tgid: &u32| Path::new(&format!("/proc/{tgid}")).try_exists();
         let is_gone = |tgid: &u32| matches!(file(tgid), Ok(false));
-        let gone: BTreeSet<u32> = all.into_iter().filter(is_gone).collect();
-        for (key, slot) in keys.iter().filter(|(key, _)| gone.contains(&key.0.tgid)) {
+        let gone = all.into_iter().filter(is_gone).collect();
+        let kept = if is_short(keys.len(), self.slots - self.instances) {
+            0
+        } else {
+            READS_KEPT
+        };
+        let due = self.gone.due(&gone, kept);
+        for (key, slot) in keys.iter().filter(|(key, _)| due.contains(&key.0.tgid)) {
             let counted = self.slot(*slot)?;
             self.free(key, *slot)?;
             add(self.retired.entry(key.0.instance).or_default(), &counted);
@@ -131,6 +158,29 @@ fn numbers_every_process() -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_process_that_is_gone_is_kept_for_so_many_reads_and_then_due_once() {
+        let mut gone = Gone::default();
+        let (none, one) = (BTreeSet::new(), BTreeSet::from([7]));
+        for _ in 0..READS_KEPT {
+            assert_eq!(gone.due(&one, READS_KEPT), none);
+        }
+        assert_eq!(gone.due(&one, READS_KEPT), one);
+        // Its keys are gone now; were they not, it would be kept again.
+        assert_eq!(gone.due(&one, READS_KEPT), none);
+        assert_eq!(gone.due(&one, 0), one);
+    }
+
+    #[test]
+    fn a_number_that_comes_back_is_no_longer_gone() {
+        let mut gone = Gone::default();
+        let (none, one) = (BTreeSet::new(), BTreeSet::from([7]));
+        assert_eq!(gone.due(&one, 1), none);
+        assert_eq!(gone.due(&none, 1), none);
+        assert_eq!(gone.due(&one, 1), none);
+        assert_eq!(gone.due(&one, 1), one);
+    }
 
     #[test]
     fn slots_are_taken_back_when_three_quarters_are_in_use() {

@@ -85,6 +85,7 @@ impl Source for Kernel {
         totals.hw_queues = Some(self.hw_queues()?);
         totals.failures = self.records("FAILURES")?;
         totals.slow = self.records("SLOW")?;
+        totals.run_times = Some(self.sampler.read(&self.loaded));
         Ok(totals)
     }
 }

@@ -6,6 +6,7 @@ use serde::Serialize;
 use super::{Activity, InstanceSnapshot, MeasuredBy, Snapshot, StageActivity};
 use crate::{nanos, totals::InstanceKind};
 
+mod costs;
 mod kernel;
 
 /// Schema of a snapshot in JSON.
@@ -35,6 +36,10 @@ pub struct Document {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     diagnostics: Vec<String>,
     instances: Vec<Instance>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    perf: Option<costs::Perf>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    looking: Option<costs::LookingPart>,
     #[serde(flatten, skip_serializing_if = "Option::is_none")]
     kernel: Option<kernel::Kernel>,
 }
@@ -174,6 +179,8 @@ impl Snapshot {
                 .iter()
                 .map(|one| self.instance(one))
                 .collect(),
+            perf: costs::Perf::of(self),
+            looking: costs::LookingPart::of(self),
             kernel: self.is_of_the_kernel().then(|| kernel::Kernel::of(self)),
         }
     }

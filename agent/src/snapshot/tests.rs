@@ -214,3 +214,58 @@ fn where_the_kernel_is_not_looked_at_nothing_of_it_is_written() {
     assert_eq!(stages.keys().collect::<Vec<_>>(), ["request", "submission"]);
     assert_eq!(csv_rows(&snapshot).len(), 2);
 }
+
+#[test]
+fn costs_survive_being_written_and_a_snapshot_of_before_them_can_be_read() {
+    let mut with = emulated_smmu();
+    with.perf = Some(PerfCounts {
+        pid: NOBODY,
+        of: "process".to_owned(),
+        user_only: true,
+        threads_left_out: 2,
+        unsettled: false,
+        unread: 0,
+        counts: vec![PerfCount {
+            event: PerfEvent::Cycles,
+            interval: Some(1_000),
+            total: Some(2_000),
+            counted: 0.5,
+        }],
+        absent: vec![PerfAbsent {
+            events: vec![PerfEvent::DtlbMisses],
+            why: "no room".to_owned(),
+        }],
+    });
+    with.looking = Some(Looking {
+        clock: "CLOCK_MONOTONIC".to_owned(),
+        clock_source: None,
+        dispatch: Dispatch::default(),
+        timed: false,
+        not_timed: Some("no right".to_owned()),
+        runs: None,
+        ns: None,
+        sample: None,
+        programs: Vec::new(),
+    });
+    let json = serde_json::to_value(&with).unwrap();
+    let read: Snapshot = serde_json::from_value(json.clone()).unwrap();
+    assert_eq!((&read.perf, &read.looking), (&with.perf, &with.looking));
+
+    let mut before = json;
+    let fields = before.as_object_mut().unwrap();
+    assert!(fields.remove("perf").is_some() && fields.remove("looking").is_some());
+    let read: Snapshot = serde_json::from_value(before).unwrap();
+    assert_eq!((read.perf, read.looking), (None, None));
+
+    let document = serde_json::to_value(with.document()).unwrap();
+    let cycles = &document["perf"]["counts"]["cycles"];
+    // Ten requests of 64 entries are that process'; one reached no instance.
+    assert_eq!(document["perf"]["requests"], 11);
+    assert_eq!(cycles["per_entry"], 1_000.0 / 640.0);
+    assert_eq!(
+        (&cycles["interval"], &cycles["counted"]),
+        (&1_000.into(), &0.5.into())
+    );
+    assert_eq!(document["perf"]["absent"]["dtlb_misses"], "no room");
+    assert!(document["looking"]["core_share"].is_null());
+}

@@ -242,15 +242,22 @@ fn attach(
         KernelVariant::Nothing => Box::new(()),
         KernelVariant::EmptyRequest => Box::new(EmptyKernelProbes::attach(&[REQUEST])?),
         KernelVariant::Empty => Box::new(EmptyKernelProbes::attach(&[REQUEST, driver_op])?),
-        KernelVariant::HwptopRequests => Box::new(Kernel::attach(
+        KernelVariant::HwptopRequests => Box::new(untimed(
             facts,
             &KernelOptions {
                 driver_ops: false,
                 ..KernelOptions::default()
             },
         )?),
-        KernelVariant::Hwptop => Box::new(Kernel::attach(facts, &KernelOptions::default())?),
+        KernelVariant::Hwptop => Box::new(untimed(facts, &KernelOptions::default())?),
     })
+}
+
+/// The probes as they are nearly all of the time.
+fn untimed(facts: &Facts, options: &KernelOptions) -> Result<Kernel, KernelError> {
+    let mut kernel = Kernel::attach(facts, options)?;
+    kernel.stop_timing();
+    Ok(kernel)
 }
 
 /// The median of [`TIMES`] measurements, on one CPU.

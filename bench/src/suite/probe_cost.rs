@@ -38,6 +38,8 @@ pub enum Variant {
     Empty,
     /// hwptop's own programs.
     Hwptop,
+    /// The same while the kernel times them.
+    HwptopTimed,
     /// A bpftrace histogram script on the same static probes.
     BpftraceStatic,
     /// A bpftrace histogram script, uprobe and uretprobe, on a function that
@@ -47,10 +49,11 @@ pub enum Variant {
 
 impl Variant {
     /// All, in the order they are printed.
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 6] = [
         Self::Nothing,
         Self::Empty,
         Self::Hwptop,
+        Self::HwptopTimed,
         Self::BpftraceStatic,
         Self::BpftracePush,
     ];
@@ -62,6 +65,7 @@ impl Variant {
             Self::Nothing => "no probe",
             Self::Empty => "two empty hits",
             Self::Hwptop => "hwptop pair",
+            Self::HwptopTimed => "hwptop pair, timed by the kernel",
             Self::BpftraceStatic => "bpftrace hist, same static probes",
             Self::BpftracePush => "bpftrace hist, uprobe+uretprobe on `push`",
         }
@@ -74,7 +78,7 @@ impl Variant {
             Self::Empty => Some(1.5),
             Self::BpftraceStatic => Some(1.0),
             Self::BpftracePush => Some(0.75),
-            Self::Nothing | Self::Hwptop => None,
+            Self::Nothing | Self::Hwptop | Self::HwptopTimed => None,
         }
     }
 }
@@ -209,7 +213,7 @@ struct Bench {
 impl Bench {
     fn unavailable(variant: Variant) -> Option<String> {
         match variant {
-            Variant::Nothing | Variant::Empty | Variant::Hwptop => None,
+            Variant::Nothing | Variant::Empty | Variant::Hwptop | Variant::HwptopTimed => None,
             Variant::BpftracePush if PUSH_FUNCTION.is_none() => {
                 Some("`push` is an x86-64 instruction".to_owned())
             }
@@ -228,6 +232,11 @@ impl Bench {
                 self.attached_pairs(variant)?
             }
             Variant::Hwptop => {
+                let mut probes = Ebpf::attach(&self.process, Duration::from_secs(1))?;
+                probes.stop_timing();
+                self.attached_pairs(variant)?
+            }
+            Variant::HwptopTimed => {
                 let _probes = Ebpf::attach(&self.process, Duration::from_secs(1))?;
                 self.attached_pairs(variant)?
             }

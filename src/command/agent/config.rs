@@ -38,6 +38,7 @@ pub(super) struct Settings {
     pub(super) socket: Socket,
     target: Option<Target>,
     slow: Duration,
+    perf: bool,
     replay: ReplayArgs,
 }
 
@@ -74,6 +75,7 @@ impl Settings {
             socket: args.socket.or(file.socket).unwrap_or_else(default_socket),
             target: args.target.or(file.target),
             slow: args.slow.or(file.slow).unwrap_or(SLOW),
+            perf: args.perf || file.perf.unwrap_or(false),
             replay: ReplayArgs {
                 capture: if args.replay.capture.is_empty() {
                     file.capture
@@ -93,6 +95,7 @@ impl Settings {
             target: self.target.clone(),
             interval: self.interval,
             slow: self.slow,
+            perf: self.perf,
             kernel_probes_at_best: KernelMethod::default(),
             drops_privileges: true,
             replay: self.replay.clone(),
@@ -126,6 +129,7 @@ struct ConfigFile {
     socket: Option<Socket>,
     #[serde(deserialize_with = "duration_text")]
     slow: Option<Duration>,
+    perf: Option<bool>,
     capture: Vec<PathBuf>,
     #[serde(deserialize_with = "policy_text")]
     policy: Option<Policy>,

@@ -6,13 +6,17 @@ use hwptop_abi::Vendor;
 use hwptop_agent::kernel::{
     Kernel, KernelOptions, Method, can_drive_iommufd, facts::Facts, instances::instance_behind,
 };
-use hwptop_agent::{Aggregator, InstanceKind, Origin, snapshot::MeasuredBy};
+use hwptop_agent::{
+    Aggregator, InstanceKind, Origin, ProcessCounters,
+    snapshot::{Dispatch, MeasuredBy},
+};
+use hwptop_bench::calibration::{Calibration, of_requests};
 use hwptop_bench::fleet::{Fleet, FleetConfig, FleetError, Pace};
 use hwptop_bench::unmaps::{UnmapLoad, Unmaps};
 use hwptop_driver::iommufd::{Context, Nesting, VfioDevice};
 use hwptop_driver::{Backend, Capture, Guest, ReplayError, Stream, selftest_guest, vfio_guest};
 
-use super::{Driven, Live, captures, driven::Unit, drop_rights};
+use super::{Driven, Live, captures, driven::Unit, drop_rights, perf_of_this_process};
 use crate::{
     cli::{KernelMethod, MeasureArgs},
     failure::Failure,
@@ -27,9 +31,15 @@ impl Live {
                 "{option} says what to drive; {target} is watched as it is"
             )));
         }
-        let (kernel, _) = watch(args, None)?;
+        if args.perf {
+            return Err(Failure::input(anyhow::anyhow!(
+                "--perf counts one process, and {target} is all of them: take --target pid:N, or \
+                 one that this process drives"
+            )));
+        }
+        let (watched, _) = watch(args, None)?;
         drop_rights(args)?;
-        Ok(Self::of_kernel((args, target), kernel, None))
+        Ok(Self::of_kernel((args, target), watched, None))
     }
 
     /// Lets a guest replay its stream on the kernel's mock.
@@ -39,20 +49,20 @@ impl Live {
         vendor: Option<Vendor>,
     ) -> Result<Self, Failure> {
         let capture = one_capture(args, target, vendor)?;
-        let (kernel, facts, context) = watch_and_open(args, Some(std::process::id()))?;
+        let (watched, facts, context) = watch_and_open(args, Some(std::process::id()))?;
         let unit = Unit {
             name: mock_of(&facts),
             kind: InstanceKind::Mock,
         };
         let fleet = fleet(args, capture, |stream| selftest_guest(&context, stream, 0))?;
         let driven = Driven::guest_of(fleet, unit);
-        Ok(Self::of_kernel((args, target), kernel, Some(driven)))
+        Ok(Self::of_kernel((args, target), watched, Some(driven)))
     }
 
     /// Lets a guest replay its stream on the IOMMU of a device, or unmaps memory of the
     /// device where that IOMMU has no nesting.
     pub(super) fn vfio(args: &MeasureArgs, target: &Target, path: &Path) -> Result<Self, Failure> {
-        let (kernel, facts, context) = watch_and_open(args, None)?;
+        let (watched, facts, context) = watch_and_open(args, None)?;
         let device = VfioDevice::bind(&context, path).map_err(Failure::cannot)?;
         let unit = unit_behind(path, &facts);
         let driven = match device.nesting().map_err(Failure::cannot)? {
@@ -76,14 +86,20 @@ impl Live {
                 Driven::unmaps_of(load, unit)
             }
         };
-        Ok(Self::of_kernel((args, target), kernel, Some(driven)))
+        Ok(Self::of_kernel((args, target), watched, Some(driven)))
     }
 
     fn of_kernel(
         (args, target): (&MeasureArgs, &Target),
-        kernel: Kernel,
+        watched: Watched,
         driven: Option<Driven>,
     ) -> Self {
+        let Watched {
+            kernel,
+            dispatch,
+            calibration,
+            perf,
+        } = watched;
         let guest = driven.as_ref().is_some_and(Driven::is_guest);
         let policy = guest.then(|| args.replay.policy.unwrap_or_default().name().into());
         let origin = Origin {
@@ -98,16 +114,26 @@ impl Live {
         };
         Self {
             source: Box::new(kernel),
-            aggregator: Aggregator::new(origin, Instant::now()),
+            aggregator: Aggregator::new(origin, Instant::now()).with_dispatch(dispatch),
             driven,
             process: None,
+            perf,
+            calibration: Some(calibration),
             is_over: false,
         }
     }
 }
 
+/// The kernel under its probes, and what is found out before them.
+struct Watched {
+    kernel: Kernel,
+    dispatch: Dispatch,
+    calibration: Calibration,
+    perf: Option<ProcessCounters>,
+}
+
 /// Puts the probes on the kernel, or says by name what it lacks.
-fn watch(args: &MeasureArgs, mock_tgid: Option<u32>) -> Result<(Kernel, Facts), Failure> {
+fn watch(args: &MeasureArgs, mock_tgid: Option<u32>) -> Result<(Watched, Facts), Failure> {
     let facts = Facts::of_this_machine();
     let (at_best, requests_at_best) = match args.kernel_probes_at_best {
         KernelMethod::Fentry => (Method::Fentry, Method::Fentry),
@@ -122,19 +148,27 @@ fn watch(args: &MeasureArgs, mock_tgid: Option<u32>) -> Result<(Kernel, Facts), 
         mock_tgid,
         ..KernelOptions::default()
     };
+    // Before the programs are there, which are timed from their beginning.
+    let calibration = Calibration::of_kernel();
     let kernel = Kernel::attach(&facts, &options).map_err(Failure::cannot)?;
-    Ok((kernel, facts))
+    let watched = Watched {
+        dispatch: of_requests(calibration.dispatch.clone(), &kernel.attachments()),
+        calibration,
+        kernel,
+        perf: perf_of_this_process(args)?,
+    };
+    Ok((watched, facts))
 }
 
 /// The probes first, so that nothing that is done goes unseen.
 fn watch_and_open(
     args: &MeasureArgs,
     mock_tgid: Option<u32>,
-) -> Result<(Kernel, Facts, Context), Failure> {
-    let (kernel, facts) = watch(args, mock_tgid)?;
+) -> Result<(Watched, Facts, Context), Failure> {
+    let (watched, facts) = watch(args, mock_tgid)?;
     can_drive_iommufd(&facts).map_err(Failure::cannot)?;
     let context = Context::open().map_err(Failure::cannot)?;
-    Ok((kernel, facts, context))
+    Ok((watched, facts, context))
 }
 
 /// What the kernel calls its mock.

@@ -111,3 +111,13 @@ fn of_a_thousand_objects_the_busiest_are_listed_and_the_others_counted() {
     );
     assert!(text.lines().count() < 80, "{text}");
 }
+
+#[test]
+fn what_a_request_and_looking_cost_is_told_with_what_is_estimated() {
+    insta::assert_snapshot!(render(&fixture::costs::counted()));
+}
+
+#[test]
+fn what_is_counted_in_part_and_what_is_not_known_says_so() {
+    insta::assert_snapshot!(render(&fixture::costs::counted_in_part()));
+}

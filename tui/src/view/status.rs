@@ -10,11 +10,11 @@ use super::{Canvas, wrapped, wrapped_to};
 use crate::theme::quiet;
 use crate::{
     column::{Layout, width_of},
-    figure, keys,
+    costs, figure, keys,
 };
 
 const SEPARATOR: &str = "  ";
-/// The room from which on hardware queues are told of: a line more is a stage less.
+/// The room from which on hardware queues and costs are told of: a line more is a stage less.
 const HW_QUEUES_FROM: u16 = 16;
 
 /// The status as it is going to be drawn.
@@ -65,6 +65,8 @@ pub(super) fn lines(snapshot: &Snapshot, width: u16, height: u16) -> Status {
     segments.extend(not_timed(snapshot).map(Segment::plain));
     if height >= HW_QUEUES_FROM {
         segments.extend(hw_queues(snapshot).map(Segment::plain));
+        segments.extend(costs::a_request(snapshot).map(Segment::plain));
+        segments.extend(costs::looking(snapshot).map(Segment::plain));
     }
     let why = match &snapshot.measured_by {
         MeasuredBy::Ebpf => {

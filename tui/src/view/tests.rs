@@ -74,6 +74,22 @@ fn two_instances_in_all_sizes() {
 }
 
 #[test]
+fn costs_are_in_the_status_where_there_is_room() {
+    let app = after_a_minute(fixture::costs::counted());
+    let roomy = screen(&app, (160, 50));
+    assert!(
+        roomy.contains("looking costs 865ns a request, 0.2 % of a core"),
+        "{roomy}"
+    );
+    assert!(
+        roomy.contains("a request: ~12.3k cycles, 4.08µs CPU"),
+        "{roomy}"
+    );
+    let low = screen(&app, (80, 12));
+    assert!(!low.contains("looking costs"), "{low}");
+}
+
+#[test]
 fn the_first_interval_shows_absent_values_and_no_zeros() {
     let mut app = App::new(Theme::Colour);
     app.update(fixture::first());
