@@ -47,7 +47,8 @@ impl Band {
     /// The band of a latency.
     #[must_use]
     pub fn of(ns: u64) -> Self {
-        Self((Bucket::of(ns).index() / JOINED) as u16)
+        // There are far fewer.
+        Self(u16::try_from(Bucket::of(ns).index() / JOINED).unwrap_or(u16::MAX))
     }
 
     /// Its place among all, from 0.
@@ -183,11 +184,11 @@ impl Series {
         for column in &self.columns {
             let middle = before + column.length / 2;
             before += column.length;
-            let part = middle.as_secs_f64() / covered.as_secs_f64().max(f64::MIN_POSITIVE);
-            let slot = (part * at_most as f64) as usize;
             let slot = if self.columns.len() <= at_most {
                 heat.len()
             } else {
+                let of_all = middle.as_nanos() * at_most as u128 / covered.as_nanos().max(1);
+                let slot = usize::try_from(of_all).unwrap_or(usize::MAX);
                 slot.min(at_most.saturating_sub(1))
             };
             if heat.last().is_none_or(|(last, _)| *last != slot) {

@@ -3,6 +3,7 @@
 mod agent;
 mod amd;
 mod arm64;
+mod costs;
 mod detach;
 mod guest;
 mod intel;

@@ -5,6 +5,7 @@ mod agreement;
 mod attach_cost;
 mod bad_input;
 mod closing;
+mod costs;
 mod detach;
 mod doctor;
 mod exact;

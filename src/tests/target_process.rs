@@ -1,6 +1,11 @@
 //! Another process that embeds the driver.
 
-use crate::run::{Background, hwptop, unprivileged};
+use std::{
+    io::{BufRead as _, BufReader},
+    process::{Command, Stdio},
+};
+
+use crate::run::{Background, HWPTOP, hwptop, unprivileged};
 
 #[test]
 #[ignore = "needs root: loads eBPF"]
@@ -38,24 +43,22 @@ fn a_process_that_embeds_the_driver_is_measured_from_outside() {
 fn the_end_of_the_process_ends_the_view() {
     let mut driver = Background::driver(1);
     let target = format!("pid:{}", driver.pid());
-    let view = std::thread::spawn(move || {
-        hwptop(&[
-            "top",
-            "--target",
-            &target,
-            "--count",
-            "1000",
-            "--interval",
-            "200ms",
-            "--format",
-            "csv",
-        ])
-    });
-    std::thread::sleep(std::time::Duration::from_millis(800));
+    let mut view = Command::new(HWPTOP)
+        .args(["top", "--target", &target, "--count", "1000"])
+        .args(["--interval", "200ms", "--format", "csv"])
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("it can be started");
+    let stdout = view.stdout.take().expect("it is piped");
+    let mut lines = BufReader::new(stdout).lines().map_while(Result::ok);
+    // The heading, and the first snapshot.
+    assert!(lines.nth(1).is_some(), "it shows something");
     driver.kill();
-    let run = view.join().expect("the view ends");
-    assert_eq!(run.code, Some(0), "{}", run.stderr);
-    assert!(run.stdout.lines().count() > 2, "{}", run.stdout);
+    let rest = lines.count();
+    let code = view.wait().expect("the view ends").code();
+    assert_eq!(code, Some(0));
+    assert!(rest > 0, "the last snapshot is shown");
 }
 
 #[test]

@@ -57,5 +57,7 @@ fn silent() -> Snapshot {
         failures: Vec::new(),
         failures_dropped: 0,
         hw_queues: None,
+        perf: None,
+        looking: None,
     }
 }

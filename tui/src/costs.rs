@@ -1,6 +1,11 @@
 //! What a request costs the process' CPUs, and what looking at it costs, in words.
 
-use hwptop_agent::snapshot::{Looking, PerfCount, PerfCounts, PerfEvent, Snapshot};
+use std::time::Duration;
+
+use hwptop_agent::{
+    nanos,
+    snapshot::{Looking, PerfCount, PerfCounts, PerfEvent, Snapshot},
+};
 
 use crate::figure::{latency, scaled};
 
@@ -15,7 +20,7 @@ pub(crate) fn looking(snapshot: &Snapshot) -> Option<String> {
         (looking.ns_per_request(), "a request")
     };
     let share = looking.core_share(snapshot.interval).map(share_of_a_core);
-    let each = each.map(|ns| format!("{} {of}", latency(ns.round() as u64)));
+    let each = each.map(|ns| format!("{} {of}", nanoseconds(ns)));
     let parts: Vec<String> = [each, share].into_iter().flatten().collect();
     // Without the way into the programs it is the least that it can be.
     let least = if looking.dispatch.pair_ns.is_some() {
@@ -24,6 +29,11 @@ pub(crate) fn looking(snapshot: &Snapshot) -> Option<String> {
         "at least "
     };
     (!parts.is_empty()).then(|| format!("looking costs {least}{}", parts.join(", ")))
+}
+
+fn nanoseconds(ns: f64) -> String {
+    let whole = Duration::try_from_secs_f64(ns / 1e9).unwrap_or(Duration::MAX);
+    latency(nanos(whole))
 }
 
 fn share_of_a_core(share: f64) -> String {
@@ -50,7 +60,7 @@ pub(crate) fn looking_how(looking: &Looking) -> Vec<String> {
         .map_or_else(String::new, |source| format!(", clock source {source}"));
     let dispatch_timing = dispatch.timed_run_ns;
     let dispatch = match dispatch.pair_ns {
-        Some(ns) => format!("{} a pair ({})", latency(ns.round() as u64), dispatch.how),
+        Some(ns) => format!("{} a pair ({})", nanoseconds(ns), dispatch.how),
         None => format!("not known: {}", dispatch.how),
     };
     let programs = match (sample, not_timed) {
@@ -58,7 +68,7 @@ pub(crate) fn looking_how(looking: &Looking) -> Vec<String> {
             let ns = latency(sample.ns / sample.runs);
             let now = if *timed { "" } else { ", not in this interval" };
             let own = dispatch_timing.map_or_else(String::new, |own| {
-                format!(", {} of it the timing itself", latency(own.round() as u64))
+                format!(", {} of it the timing itself", nanoseconds(own))
             });
             format!("{ns} a run{own}, of {} that were timed{now}", sample.runs)
         }
@@ -81,7 +91,7 @@ pub(crate) fn a_request(snapshot: &Snapshot) -> Option<String> {
         let each = work.per_request(count.interval?)?;
         let mark = if is_estimate(perf, count) { "~" } else { "" };
         let words = match count.event {
-            PerfEvent::TaskClockNs => format!("{} CPU", latency(each.round() as u64)),
+            PerfEvent::TaskClockNs => format!("{} CPU", nanoseconds(each)),
             PerfEvent::Cycles | PerfEvent::CacheMisses | PerfEvent::DtlbMisses => {
                 format!("{} {}", scaled(each), count.event.name())
             }

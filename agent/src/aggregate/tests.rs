@@ -300,7 +300,8 @@ fn what_is_no_longer_kept_apart_was_not_done_again() {
 fn a_thousand_objects_are_cut_and_those_left_out_are_in_other() {
     let start = Instant::now();
     let objects = (0..1000).map(|hwpt| object(Some(1), hwpt, 0, u64::from(hwpt)));
-    let mut objects: Vec<_> = objects.chain([object(None, 0, 0, 5)]).collect();
+    let mut objects: Vec<_> = objects.collect();
+    objects.push(object(None, 0, 0, 5));
     let mut aggregator = aggregator(start);
     let snapshot = aggregator.snapshot(with_objects(objects.clone()), start);
     let shown = &snapshot.objects;

@@ -4,6 +4,7 @@ use std::{
     collections::{BTreeMap, BTreeSet},
     fs, io,
     path::Path,
+    time::{Duration, Instant},
 };
 
 use aya::{
@@ -20,9 +21,9 @@ use super::{
 };
 use crate::totals::{SourceError, Stages};
 
-/// For how many reads a process that is gone is still kept apart, so that its last figures can
-/// be looked at: a minute of snapshots at one a second.
-const READS_KEPT: u32 = 60;
+/// For how long a process that is gone is still kept apart, so that its last figures can be
+/// looked at and fetched: so many reads, and so much time.
+const KEPT: (u32, Duration) = (3, Duration::from_mins(1));
 
 /// What keys counted that have no slot any more, by the number of their instance in the maps.
 pub(super) type Retired = BTreeMap<u32, Stages>;
@@ -48,26 +49,38 @@ const NO_REQUEST: RequestCell = RequestCell {
     rest: [0; BUCKETS],
 };
 
-/// Processes that are gone and still kept apart, with the reads since that was seen.
+/// Processes that are gone and still kept apart, with the reads that found them so, and when
+/// the first did.
 #[derive(Debug, Default)]
-pub(super) struct Gone(BTreeMap<u32, u32>);
+pub(super) struct Gone(BTreeMap<u32, (u32, Instant)>);
 
 impl Gone {
-    /// Those of the `gone` that more than `kept` reads have found so, one after the other.
-    fn due(&mut self, gone: &BTreeSet<u32>, kept: u32) -> BTreeSet<u32> {
+    /// Those of the `gone` that more than so many reads have found so, one after the other, and
+    /// for so long.
+    fn due(
+        &mut self,
+        gone: &BTreeSet<u32>,
+        (reads, time): (u32, Duration),
+        now: Instant,
+    ) -> BTreeSet<u32> {
         // A process that has got the number of one that was gone goes on under it.
         self.0.retain(|tgid, _| gone.contains(tgid));
         for tgid in gone {
-            *self.0.entry(*tgid).or_default() += 1;
+            self.0.entry(*tgid).or_insert((0, now)).0 += 1;
         }
-        let due = self.0.extract_if(.., |_, reads| *reads > kept);
-        due.map(|(tgid, _)| tgid).collect()
+        let is_due = |_: &u32, (found, since): &mut (u32, Instant)| {
+            *found > reads && now.duration_since(*since) >= time
+        };
+        self.0
+            .extract_if(.., is_due)
+            .map(|(tgid, _)| tgid)
+            .collect()
     }
 }
 
 impl Kernel {
-    /// Takes the slots back from processes that have been gone for [`READS_KEPT`] reads, or at
-    /// once where most are taken. No program can be about to count in such a slot: only the
+    /// Takes the slots back from processes that have been gone for as long as [`KEPT`] says, or
+    /// at once where most are taken. No program can be about to count in such a slot: only the
     /// process' own threads did. What it counted goes to what is not kept apart.
     pub(super) fn retire_the_gone(&mut self) -> Result<(), SourceError> {
         if !numbers_every_process() {
@@ -79,11 +92,11 @@ impl Kernel {
         let is_gone = |tgid: &u32| matches!(file(tgid), Ok(false));
         let gone = all.into_iter().filter(is_gone).collect();
         let kept = if is_short(keys.len(), self.slots - self.instances) {
-            0
+            (0, Duration::ZERO)
         } else {
-            READS_KEPT
+            KEPT
         };
-        let due = self.gone.due(&gone, kept);
+        let due = self.gone.due(&gone, kept, Instant::now());
         for (key, slot) in keys.iter().filter(|(key, _)| due.contains(&key.0.tgid)) {
             let counted = self.slot(*slot)?;
             self.free(key, *slot)?;
@@ -160,26 +173,31 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_process_that_is_gone_is_kept_for_so_many_reads_and_then_due_once() {
+    fn a_process_that_is_gone_is_kept_for_so_many_reads_and_so_long() {
         let mut gone = Gone::default();
         let (none, one) = (BTreeSet::new(), BTreeSet::from([7]));
-        for _ in 0..READS_KEPT {
-            assert_eq!(gone.due(&one, READS_KEPT), none);
+        let (reads, time) = KEPT;
+        let start = Instant::now();
+        for read in 0..reads {
+            let now = start + time * read;
+            assert_eq!(gone.due(&one, KEPT, now), none, "too few reads");
         }
-        assert_eq!(gone.due(&one, READS_KEPT), one);
+        assert_eq!(gone.due(&one, KEPT, start + time * 9 / 10), none);
+        assert_eq!(gone.due(&one, KEPT, start + time), one);
         // Its keys are gone now; were they not, it would be kept again.
-        assert_eq!(gone.due(&one, READS_KEPT), none);
-        assert_eq!(gone.due(&one, 0), one);
+        assert_eq!(gone.due(&one, KEPT, start + time), none);
+        assert_eq!(gone.due(&one, (0, Duration::ZERO), start + time), one);
     }
 
     #[test]
     fn a_number_that_comes_back_is_no_longer_gone() {
         let mut gone = Gone::default();
         let (none, one) = (BTreeSet::new(), BTreeSet::from([7]));
-        assert_eq!(gone.due(&one, 1), none);
-        assert_eq!(gone.due(&none, 1), none);
-        assert_eq!(gone.due(&one, 1), none);
-        assert_eq!(gone.due(&one, 1), one);
+        let (kept, now) = ((1, Duration::ZERO), Instant::now());
+        assert_eq!(gone.due(&one, kept, now), none);
+        assert_eq!(gone.due(&none, kept, now), none);
+        assert_eq!(gone.due(&one, kept, now), none);
+        assert_eq!(gone.due(&one, kept, now), one);
     }
 
     #[test]

@@ -8,7 +8,7 @@ use std::{
     fs::{self, File},
     hint::black_box,
     io::{self, Read as _},
-    os::fd::{AsRawFd as _, FromRawFd as _},
+    os::fd::{AsRawFd, FromRawFd as _},
     time::Instant,
 };
 
@@ -21,6 +21,10 @@ use crate::snapshot::PerfEvent;
 const DTLB_LOAD_MISSES: u64 = (bindings::PERF_COUNT_HW_CACHE_DTLB
     | bindings::PERF_COUNT_HW_CACHE_OP_READ << 8
     | bindings::PERF_COUNT_HW_CACHE_RESULT_MISS << 16) as u64;
+
+/// The version of `perf_event_attr` that is used, which is told by its size.
+const SIZE: u32 = bindings::PERF_ATTR_SIZE_VER8;
+const _: () = assert!(size_of::<bindings::perf_event_attr>() == SIZE as usize);
 
 /// Words in front of the counts: how many, time enabled, time running.
 const WORDS: usize = 3;
@@ -102,7 +106,7 @@ fn counter(
     let (kind, config) = code(event);
     let mut attributes = bindings::perf_event_attr {
         type_: kind,
-        size: size_of::<bindings::perf_event_attr>() as u32,
+        size: SIZE,
         config,
         read_format: u64::from(
             bindings::PERF_FORMAT_GROUP
@@ -123,7 +127,7 @@ fn counter(
             &raw mut attributes,
             thread,
             -1,
-            leader.map_or(-1, |leader| leader.as_raw_fd()),
+            leader.map_or(-1, AsRawFd::as_raw_fd),
             u64::from(bindings::PERF_FLAG_FD_CLOEXEC),
         )
     };

@@ -51,8 +51,8 @@ fn columns(series: &Series, at_most: usize) -> Vec<HeatColumn> {
 #[test]
 fn bands_tile_the_range_and_are_at_most_an_eighth_wide() {
     let mut next = 0;
-    for index in 0..Band::COUNT {
-        let band = Band(index as u16);
+    for index in 0..u16::try_from(Band::COUNT).expect("there are few") {
+        let band = Band(index);
         assert_eq!(band.low_ns(), next);
         assert_eq!(
             (Band::of(band.low_ns()), Band::of(band.high_ns())),
@@ -148,10 +148,10 @@ fn an_hour_of_64_instances_and_5_stages_stays_within_its_memory_and_loses_no_cou
     };
     let places = [0, 1, 2].map(of_place);
     let mut series = Series::default();
-    for at in 1..=3600 {
-        let mut column = Column::clone(&places[at % 3]);
-        column.begin += SECOND * at as u32;
-        column.end += SECOND * at as u32;
+    for (at, place) in (1..=3600).zip(places.iter().cycle()) {
+        let mut column = Column::clone(place);
+        column.begin += SECOND * at;
+        column.end += SECOND * at;
         series.add(column);
         assert!(series.bytes() <= BYTES_MAX, "{} bytes", series.bytes());
     }
