@@ -21,7 +21,7 @@ mod bench;
 mod record;
 mod replay;
 
-pub(crate) use agent::{AgentArgs, Listen, Socket, listen, socket};
+pub(crate) use agent::{AgentArgs, Histograms, Listen, Otlp, Socket, listen, otlp, socket};
 pub(crate) use bench::{
     AgentCostArgs, AttachCostArgs, BatchingArgs, BenchCommand, FrontEndArgs, IntegrityArgs,
     PoliciesArgs, ProbeCostArgs,
@@ -47,6 +47,7 @@ Targets:
   vfio:/dev/vfio/devices/vfioN  the same on the IOMMU of a device that vfio-pci has
   agent:PATH                    what the agent that serves this socket measures, at the
                                 agent's own interval (top only)
+  file:NAME.jsonl               a recording, for those who ask an agent (agent only)
 
 Batching policies, for --policy:
   single    one entry per request, as QEMU and Cloud Hypervisor send them
@@ -114,7 +115,8 @@ pub(crate) enum Command {
     Record(RecordArgs),
     /// Show a recording as `top` would have shown it live
     Replay(ReplayFileArgs),
-    /// Keep measuring: metrics for Prometheus, snapshots for `top --target agent:PATH`
+    /// Keep measuring: metrics for Prometheus and by OTLP, snapshots for `top --target
+    /// agent:PATH`
     Agent(AgentArgs),
 }
 

@@ -30,6 +30,11 @@ pub(crate) enum Target {
         /// Its socket.
         socket: PathBuf,
     },
+    /// A recording, played.
+    File {
+        /// Its NAME.jsonl.
+        path: PathBuf,
+    },
 }
 
 impl Default for Target {
@@ -61,6 +66,7 @@ impl fmt::Display for Target {
             } => write!(f, "selftest:{}", vendor.name()),
             Self::Vfio { device } => write!(f, "vfio:{}", device.display()),
             Self::Agent { socket } => write!(f, "agent:{}", socket.display()),
+            Self::File { path } => write!(f, "file:{}", path.display()),
         }
     }
 }
@@ -90,13 +96,16 @@ impl FromStr for Target {
             ("agent", Some(socket)) if !socket.is_empty() => Ok(Self::Agent {
                 socket: PathBuf::from(socket),
             }),
+            ("file", Some(path)) if !path.is_empty() => Ok(Self::File {
+                path: PathBuf::from(path),
+            }),
             _ => Err(format!("{text:?} is no target: {TARGETS}")),
         }
     }
 }
 
 const TARGETS: &str = "model[:vtd|smmuv3|amdvi][,instances=N], pid:N, kernel, \
-selftest[:vtd|smmuv3|amdvi], vfio:/dev/vfio/devices/vfioN or agent:PATH";
+selftest[:vtd|smmuv3|amdvi], vfio:/dev/vfio/devices/vfioN, agent:PATH or file:PATH";
 
 /// The target `model` with `rest` after that word.
 fn model(rest: &str) -> Result<Target, String> {
@@ -198,6 +207,12 @@ mod tests {
                     socket: "/run/hwptop/agent.sock".into(),
                 },
             ),
+            (
+                "file:run,1.jsonl",
+                Target::File {
+                    path: "run,1.jsonl".into(),
+                },
+            ),
         ] {
             assert_eq!(text.parse(), Ok(target.clone()));
             assert_eq!(target.to_string().parse(), Ok(target));
@@ -222,6 +237,7 @@ mod tests {
             ("vfio", "no target"),
             ("agent", "no target"),
             ("agent:", "no target"),
+            ("file:", "no target"),
             ("vfio:/dev/vfio/12", "VFIO group"),
             ("vfio:0000:00:02.0", "vfio-dev"),
             ("vfio:/dev/vfio/devices/vfio", "vfio-dev"),

@@ -1,7 +1,8 @@
 //! An agent that keeps running: what it measured, for those who ask.
 //!
 //! ```text
-//! collector ─▶ Latest ─▶ HttpServer      /metrics, /healthz
+//! collector ─▶ Latest ┬▶ HttpServer      /metrics, /healthz
+//!        │            └▶ OtlpPusher ─▶   an OpenTelemetry collector
 //!        └───▶ SnapshotServer ══ socket ══▶ Follower ─▶ top
 //! ```
 //!
@@ -13,12 +14,14 @@ mod deadline;
 mod follower;
 mod http;
 mod latest;
+mod otlp;
 mod snapshots;
 mod socket;
 
 pub use follower::{FollowError, Follower};
 pub use http::HttpServer;
 pub use latest::Latest;
+pub use otlp::{OtlpEndpoint, OtlpEndpointError, OtlpOptions, OtlpPusher};
 pub use snapshots::SnapshotServer;
 pub use socket::{SnapshotSocket, SocketError};
 

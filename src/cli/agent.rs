@@ -1,6 +1,8 @@
 use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
-use clap::Args;
+use clap::{Args, ValueEnum};
+use hwptop_agent::serve::{OtlpEndpoint, OtlpEndpointError};
+use serde::Deserialize;
 
 use super::{ReplayArgs, duration, interval};
 use crate::target::Target;
@@ -13,6 +15,15 @@ Metrics:
   IOMMU, kind and stage:
     histogram_quantile(0.99, rate(hwptop_stage_latency_seconds_bucket[1m]))
 
+  The protobuf format, for a Prometheus that asks for it, has native histograms
+  beside the classic ones:
+    histogram_quantile(0.99, rate(hwptop_stage_latency_seconds[1m]))
+
+OTLP:
+  --otlp pushes the same metrics to an OpenTelemetry collector, by HTTP without TLS,
+  as hwptop.stage.latency and so on, and once more at the end. A collector that is not
+  there is told once, and tried again each time.
+
 Followers:
   hwptop top --target agent:PATH shows the snapshots of a running agent, for several
   at once. The socket is for the agent's own user and root.
@@ -21,6 +32,10 @@ Rights:
   Once everything is attached, every capability is dropped; map descriptors are all
   that is kept. As a service:
     hwptop agent --print-unit > /etc/systemd/system/hwptop-agent.service
+
+A recording:
+  --target file:NAME.jsonl plays what hwptop record kept, at the pace of then or with
+  --speed, to whoever listens, and ends with it.
 
 It ends with 0 at a signal, or with its target.
 
@@ -32,6 +47,7 @@ Examples:
   hwptop agent                                   default target, port and socket
   hwptop agent --target kernel --interval 5s     as root: this machine's IOMMUs
   hwptop agent --listen 0.0.0.0:9469 --socket none
+  hwptop agent --otlp http://127.0.0.1:4318 --listen none
   hwptop agent --print-config > agent.toml; hwptop agent --config agent.toml
   curl -s http://127.0.0.1:9469/metrics"
 );
@@ -39,7 +55,8 @@ Examples:
 #[derive(Args, Debug)]
 #[command(after_help = AFTER_HELP)]
 pub(crate) struct AgentArgs {
-    /// What to observe, as with top [default: as with top]
+    /// What to observe, as with top, or file:NAME.jsonl for a recording [default: as with
+    /// top]
     #[arg(long, value_name = "T")]
     pub(crate) target: Option<Target>,
     /// Time between two snapshots, e.g. 500ms, 1s; 10ms to 1h [default: 1s]
@@ -52,6 +69,17 @@ pub(crate) struct AgentArgs {
     /// root, else $XDG_RUNTIME_DIR/hwptop/agent.sock where that is set]
     #[arg(long, value_name = "PATH", value_parser = socket)]
     pub(crate) socket: Option<Socket>,
+    /// Push metrics by OTLP to a collector at http://HOST[:PORT][/PATH], or none; without
+    /// PATH to /v1/metrics [default: none]
+    #[arg(long, value_name = "URL", value_parser = otlp)]
+    pub(crate) otlp: Option<Otlp>,
+    /// Time between two pushes; 10ms to 1h [default: 10s, or --interval where that is longer]
+    #[arg(long, value_name = "TIME", value_parser = interval)]
+    pub(crate) otlp_interval: Option<Duration>,
+    /// The histograms that are pushed: with explicit bounds, or exponential, which tell more
+    /// and not every backend takes [default: explicit]
+    #[arg(long, value_enum, value_name = "KIND")]
+    pub(crate) otlp_histograms: Option<Histograms>,
     /// Keep every event at least this long as a slow event, e.g. 1ms [default: 1ms]
     #[arg(long, value_name = "TIME", value_parser = duration)]
     pub(crate) slow: Option<Duration>,
@@ -85,6 +113,22 @@ pub(crate) enum Socket {
     At(PathBuf),
 }
 
+/// Where metrics are pushed to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Otlp {
+    Nowhere,
+    To(OtlpEndpoint),
+}
+
+/// OTLP's kinds of histograms.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Histograms {
+    #[default]
+    Explicit,
+    Exponential,
+}
+
 pub(crate) fn listen(text: &str) -> Result<Listen, String> {
     if text == "none" {
         return Ok(Listen::Nowhere);
@@ -102,9 +146,25 @@ pub(crate) fn socket(text: &str) -> Result<Socket, String> {
     }
 }
 
+pub(crate) fn otlp(text: &str) -> Result<Otlp, String> {
+    if text == "none" {
+        return Ok(Otlp::Nowhere);
+    }
+    let endpoint = text.parse().map(Otlp::To);
+    endpoint.map_err(|error: OtlpEndpointError| error.to_string())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn metrics_are_pushed_to_a_url_without_tls_or_nowhere() {
+        assert_eq!(otlp("none"), Ok(Otlp::Nowhere));
+        assert!(matches!(otlp("http://[::1]:4318"), Ok(Otlp::To(_))));
+        let refused = otlp("https://otlp.example.org").expect_err("TLS");
+        assert!(refused.contains("does not speak TLS"), "{refused}");
+    }
 
     #[test]
     fn a_place_to_listen_is_an_address_with_port_or_none() {

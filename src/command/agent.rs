@@ -7,18 +7,17 @@ use std::{
         Arc,
         atomic::{AtomicBool, Ordering},
     },
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 use anyhow::Context as _;
 use hwptop_agent::{
     Kept, drop_privileges, full_message,
-    serve::{HttpServer, Latest, SnapshotServer, SnapshotSocket, SocketError},
+    serve::{HttpServer, Latest, OtlpPusher, SnapshotServer, SnapshotSocket, SocketError},
 };
 
 use super::{
-    feed::Feed as _,
-    live::Live,
+    feed::Feed,
     signals::stop_flag,
     top::{start, wait},
 };
@@ -26,10 +25,13 @@ use crate::{
     cli::{AgentArgs, Listen, Socket},
     failure::Failure,
     output::remark,
+    target::Target,
 };
 use config::Settings;
+use played::Played;
 
 mod config;
+mod played;
 
 /// A systemd unit, with `@HWPTOP@` for this program.
 const UNIT: &str = include_str!("agent/hwptop-agent.service");
@@ -47,18 +49,20 @@ pub(crate) fn agent(args: AgentArgs) -> Result<(), Failure> {
     // Before the socket is there: a signal must not leave it behind.
     let stop = stop_flag()?;
     let places = Places::bind(&settings)?;
-    let mut live = start(&settings.to_measure())?;
-    let target = live.target().to_owned();
-    if let Some(line) = live.remark() {
+    let Source {
+        mut feed,
+        target,
+        interval,
+    } = Source::of(&settings)?;
+    if let Some(line) = feed.remark() {
         remark(&line);
     }
     // A second time, to know what was kept: it was done before the first thread was started.
     let kept = drop_privileges().map_err(Failure::cannot)?;
-    let latest = Arc::new(Latest::new(settings.interval));
-    let service = places.serve(&latest)?;
+    let latest = Arc::new(Latest::new(interval));
+    let service = places.serve(&settings, &latest)?;
     remark(&format_args!(
-        "agent: {target} every {:?}; {service}; {}",
-        settings.interval,
+        "agent: {target} every {interval:?}; {service}; {}",
         match kept {
             Kept::Nothing => "no capability is held any more",
             Kept::CapBpf =>
@@ -66,25 +70,68 @@ pub(crate) fn agent(args: AgentArgs) -> Result<(), Failure> {
                  lets no one else read maps",
         }
     ));
-    collect(&mut live, &latest, &service, &stop);
-    if live.has_ended() {
+    let collected = collect(feed.as_mut(), &latest, &service, &stop);
+    if feed.has_ended() {
         remark(&format_args!("agent: {target} has ended"));
     }
-    live.stop();
-    Ok(())
+    feed.stop();
+    service.finish();
+    if let Some(line) = feed.farewell() {
+        remark(&line);
+    }
+    collected
+}
+
+/// What snapshots come from.
+struct Source {
+    feed: Box<dyn Feed>,
+    /// As the user would write it.
+    target: String,
+    interval: Duration,
+}
+
+impl Source {
+    fn of(settings: &Settings) -> Result<Self, Failure> {
+        if let Some(target @ Target::File { path }) = &settings.target {
+            let played = Played::open(path, settings.recordings_pace())?;
+            return Ok(Self {
+                interval: played.interval(),
+                feed: Box::new(played),
+                target: target.to_string(),
+            });
+        }
+        let live = start(&settings.to_measure())?;
+        Ok(Self {
+            target: live.target().to_owned(),
+            feed: Box::new(live),
+            interval: settings.interval,
+        })
+    }
 }
 
 /// Takes snapshots until it is told to stop or the target ends.
-fn collect(live: &mut Live, latest: &Latest, service: &Service, stop: &AtomicBool) {
+///
+/// # Errors
+/// Where a recording has something wrong in it: nothing comes after that.
+fn collect(
+    feed: &mut dyn Feed,
+    latest: &Latest,
+    service: &Service,
+    stop: &AtomicBool,
+) -> Result<(), Failure> {
     let mut due = Instant::now() + latest.interval();
     let mut has_failed = false;
     loop {
-        wait(due.saturating_duration_since(Instant::now()), || {
-            stop.load(Ordering::Relaxed) || live.has_ended()
+        let at = feed.due().unwrap_or(due);
+        wait(at.saturating_duration_since(Instant::now()), || {
+            stop.load(Ordering::Relaxed) || feed.has_ended()
         });
         // Asked before the snapshot is taken: the last one holds everything until the signal.
         let stopping = stop.load(Ordering::Relaxed);
-        match live.next_snapshot() {
+        if stopping && feed.is_file() {
+            return Ok(());
+        }
+        match feed.next_snapshot() {
             Ok(Some(snapshot)) => {
                 let snapshot = Arc::new(snapshot);
                 // Before the metrics, which are never behind what a follower has seen.
@@ -94,7 +141,8 @@ fn collect(live: &mut Live, latest: &Latest, service: &Service, stop: &AtomicBoo
                 latest.publish(snapshot);
                 has_failed = false;
             }
-            Ok(None) => return,
+            Ok(None) => return Ok(()),
+            Err(error) if feed.is_file() => return Err(Failure::input(anyhow::anyhow!(error))),
             Err(error) => {
                 let why = full_message(error.as_ref());
                 // Said once; /healthz and the counter have the rest.
@@ -106,7 +154,7 @@ fn collect(live: &mut Live, latest: &Latest, service: &Service, stop: &AtomicBoo
             }
         }
         if stopping {
-            return;
+            return Ok(());
         }
         // An interval that was missed, because the machine slept say, is not made up for.
         due = (due + latest.interval()).max(Instant::now());
@@ -125,6 +173,13 @@ struct Service {
     http: Option<HttpServer>,
     followers: Option<SnapshotServer>,
     socket: Option<String>,
+    otlp: Option<Pushed>,
+}
+
+/// What is pushed where.
+struct Pushed {
+    pusher: OtlpPusher,
+    to: String,
 }
 
 impl Places {
@@ -149,7 +204,7 @@ impl Places {
         Ok(Self { http, followers })
     }
 
-    fn serve(self, latest: &Arc<Latest>) -> io::Result<Service> {
+    fn serve(self, settings: &Settings, latest: &Arc<Latest>) -> io::Result<Service> {
         let start_http = |listener| HttpServer::start(listener, Arc::clone(latest));
         let socket = self
             .followers
@@ -160,7 +215,34 @@ impl Places {
             http: self.http.map(start_http).transpose()?,
             followers: self.followers.map(start_followers).transpose()?,
             socket,
+            otlp: Pushed::start(settings, latest)?,
         })
+    }
+}
+
+impl Pushed {
+    fn start(settings: &Settings, latest: &Arc<Latest>) -> io::Result<Option<Self>> {
+        let Some(options) = &settings.otlp else {
+            return Ok(None);
+        };
+        let tell = |line: &str| remark(&line);
+        Ok(Some(Self {
+            pusher: OtlpPusher::start(options, Arc::clone(latest), tell)?,
+            to: format!("{} every {:?}", options.endpoint, options.interval),
+        }))
+    }
+}
+
+impl Service {
+    /// Sends what is still to be sent.
+    fn finish(self) {
+        if let Some(Pushed { pusher, to }) = self.otlp
+            && !pusher.finish()
+        {
+            remark(&format_args!(
+                "OTLP to {to}: the last push was not taken in time"
+            ));
+        }
     }
 }
 
@@ -173,6 +255,10 @@ impl std::fmt::Display for Service {
         match &self.socket {
             Some(path) => write!(f, "; top --target agent:{path}"),
             None => f.write_str("; no socket"),
+        }?;
+        match &self.otlp {
+            Some(pushed) => write!(f, "; OTLP to {}", pushed.to),
+            None => Ok(()),
         }
     }
 }

@@ -1,6 +1,6 @@
 //! What snapshots come from, for everything that shows or keeps them.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use hwptop_agent::snapshot::Snapshot;
 
@@ -18,6 +18,11 @@ pub(super) trait Feed {
 
     /// Whether nothing more will happen in the target.
     fn has_ended(&mut self) -> bool;
+
+    /// When the next snapshot of a recording that is played is to be taken.
+    fn due(&self) -> Option<Instant> {
+        None
+    }
 
     /// Where snapshots come at times of their own: how often to look for them.
     fn own_pace(&self) -> Option<Duration> {

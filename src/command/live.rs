@@ -54,6 +54,10 @@ impl Live {
             Target::Agent { .. } => Err(Failure::input(anyhow::anyhow!(
                 "{target}: what an agent measures is for `top` only"
             ))),
+            Target::File { path } => Err(Failure::input(anyhow::anyhow!(
+                "{target}: a recording is for `hwptop agent`; `hwptop replay {}` shows it",
+                path.display()
+            ))),
         }
     }
 

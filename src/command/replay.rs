@@ -1,5 +1,6 @@
 use std::{
     io,
+    path::{Path, PathBuf},
     sync::atomic::{AtomicBool, Ordering},
     time::Duration,
 };
@@ -24,7 +25,7 @@ use crate::{
 const FASTEST: Duration = Duration::from_millis(10);
 
 pub(crate) fn replay(args: &ReplayFileArgs) -> Result<(), Failure> {
-    let mut recorded = Recorded::open(args)?;
+    let mut recorded = Recorded::open(&args.file)?;
     let stop = stop_flag()?;
     if is_interactive(&args.show) {
         let advance = if args.step {
@@ -40,12 +41,6 @@ pub(crate) fn replay(args: &ReplayFileArgs) -> Result<(), Failure> {
         )));
     } else {
         print(&mut recorded, args, &stop)?;
-    }
-    if recorded.replay.is_cut() {
-        remark(&format!(
-            "{}: its last interval is not whole and left out",
-            args.file.display()
-        ));
     }
     Ok(())
 }
@@ -79,6 +74,9 @@ fn print(recorded: &mut Recorded, args: &ReplayFileArgs, stop: &AtomicBool) -> R
         printer.print(snapshot)?;
     }
     printer.finish()?;
+    if let Some(line) = recorded.farewell() {
+        remark(&line);
+    }
     Ok(())
 }
 
@@ -87,29 +85,31 @@ fn input(error: FeedError) -> Failure {
 }
 
 /// A recording, read one interval ahead, so that its end is known when it is there.
-struct Recorded {
+pub(super) struct Recorded {
+    path: PathBuf,
     replay: Replay,
     next: Result<Option<Snapshot>, RecordingError>,
 }
 
 impl Recorded {
-    fn open(args: &ReplayFileArgs) -> Result<Self, Failure> {
-        let mut replay = Replay::open(&args.file).map_err(Failure::input)?;
+    pub(super) fn open(path: &Path) -> Result<Self, Failure> {
+        let mut replay = Replay::open(path).map_err(Failure::input)?;
         let next = replay.next_snapshot().map_err(Failure::input)?;
         if next.is_none() {
             return Err(Failure::input(anyhow!(
                 "{}: there is no whole interval in it",
-                args.file.display()
+                path.display()
             )));
         }
         Ok(Self {
+            path: path.to_owned(),
             replay,
             next: Ok(next),
         })
     }
 
     /// How long after the one before the next snapshot comes at this pace.
-    fn pause(&self, pace: Pace) -> Duration {
+    pub(super) fn pause(&self, pace: Pace) -> Duration {
         let interval = match &self.next {
             Ok(Some(next)) => next.interval,
             _ => Duration::ZERO,
@@ -136,5 +136,11 @@ impl Feed for Recorded {
 
     fn has_ended(&mut self) -> bool {
         matches!(self.next, Ok(None))
+    }
+
+    fn farewell(&mut self) -> Option<String> {
+        let path = self.path.display();
+        let cut = || format!("{path}: its last interval is not whole and left out");
+        self.replay.is_cut().then(cut)
     }
 }

@@ -16,6 +16,9 @@ use crate::run::HWPTOP;
 
 mod following;
 mod metrics;
+mod otlp;
+mod played;
+mod prometheus;
 mod starting;
 
 /// A wait that never takes so long where things work.

@@ -15,7 +15,7 @@ use crate::{
 };
 
 /// A recording of a replay that ends by itself, in a folder of its own.
-fn recorded() -> (TempDir, String) {
+pub(crate) fn recorded() -> (TempDir, String) {
     let folder = tempfile::tempdir().expect("a temporary directory");
     let path = name(folder.path());
     let record = unprivileged(&[

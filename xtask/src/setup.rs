@@ -70,7 +70,7 @@ pub(crate) const PACKAGES: &[Package] = &[
     package(
         "python3-venv",
         Need::Tests,
-        "tests that another HdrHistogram reads hwptop's recordings alike",
+        "tests that another HdrHistogram and OpenTelemetry's messages read alike what hwptop writes",
     ),
     program(
         "tmux",

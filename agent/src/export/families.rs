@@ -1,65 +1,110 @@
-//! What is exported of a snapshot. Names and units follow Prometheus' conventions; every
-//! counter counts since the measurement began and so only grows.
+//! What is exported of a snapshot. Names and units follow OpenTelemetry's conventions, from
+//! which those of Prometheus follow; every counter counts since the measurement began and so
+//! only grows.
 
-use prometheus::proto::MetricFamily;
-
-use super::{Scrape, ServiceCounts, boundaries, family::Family, objects};
+use super::{
+    OtlpCounts, Scrape, ServiceCounts, distribution::Distribution, family::Family, objects,
+};
 use crate::snapshot::{GuestCounts, InstanceSnapshot, Snapshot, StageActivity};
 
-pub(super) fn families(scrape: &Scrape) -> Vec<MetricFamily> {
-    let mut families = vec![build_info()];
-    families.extend(service(&scrape.service));
-    if let Some((snapshot, age)) = scrape.snapshot {
-        let mut of_age = Family::gauge(
-            "hwptop_snapshot_age_seconds",
-            "Time since the snapshot was taken that these figures are from.",
-        );
-        of_age.value(&[], age.as_secs_f64());
-        families.push(of_age);
-        families.push(target_info(snapshot));
-        families.extend(events(snapshot));
-        families.extend(stages(snapshot));
-        families.extend(guests(snapshot));
-        families.extend(objects::families(snapshot));
+/// All that a scrape tells, without families that have no metric.
+pub(super) struct Families {
+    /// Of the service itself.
+    pub(super) service: Vec<Family>,
+    /// Of the snapshot.
+    pub(super) measured: Vec<Family>,
+}
+
+impl Families {
+    pub(super) fn of(scrape: &Scrape) -> Self {
+        let mut service = vec![build_info()];
+        service.extend(service_counts(&scrape.service));
+        service.extend(scrape.service.otlp.iter().flat_map(otlp));
+        let mut measured = Vec::new();
+        if let Some(of) = scrape.measured {
+            let mut age = Family::gauge(
+                "hwptop.snapshot.age",
+                "s",
+                "Time since the snapshot was taken that these figures are from.",
+            );
+            age.value(&[], of.age.as_secs_f64());
+            service.push(age);
+            let snapshot = of.snapshot;
+            measured.push(target_info(snapshot));
+            measured.extend(events(snapshot));
+            measured.extend(stages(snapshot));
+            measured.extend(guests(snapshot));
+            measured.extend(objects::families(snapshot));
+        }
+        measured.retain(|family| !family.metrics.is_empty());
+        Self { service, measured }
     }
-    families.into_iter().filter_map(Family::done).collect()
 }
 
 fn build_info() -> Family {
-    let mut info = Family::gauge("hwptop_build_info", "1, with the version of hwptop.");
+    let mut info = Family::gauge("hwptop.build.info", "", "1, with the version of hwptop.");
     info.value(&[("version", env!("CARGO_PKG_VERSION"))], 1.0);
     info
 }
 
-fn service(counts: &ServiceCounts) -> [Family; 4] {
+fn service_counts(counts: &ServiceCounts) -> [Family; 4] {
     let mut followers = Family::gauge(
-        "hwptop_agent_followers",
+        "hwptop.agent.followers",
+        "{client}",
         "Clients that follow the snapshots on the agent's socket.",
     );
     followers.value(&[], counts.followers as f64);
-    let count = |name, help, count| {
-        let mut family = Family::counter(name, help);
-        family.count(&[], count);
-        family
-    };
     [
         followers,
-        count(
-            "hwptop_agent_skipped_snapshots_total",
+        counted(
+            "hwptop.agent.skipped_snapshots",
+            "{snapshot}",
             "Snapshots that a client on the agent's socket was too slow for.",
             counts.skipped,
         ),
-        count(
-            "hwptop_agent_refused_connections_total",
+        counted(
+            "hwptop.agent.refused_connections",
+            "{connection}",
             "Connections not served: too many at once, or of another user.",
             counts.refused,
         ),
-        count(
-            "hwptop_agent_failed_reads_total",
+        counted(
+            "hwptop.agent.failed_reads",
+            "{read}",
             "Reads of the measurement that failed.",
             counts.failed_reads,
         ),
     ]
+}
+
+fn otlp(counts: &OtlpCounts) -> [Family; 3] {
+    [
+        counted(
+            "hwptop.agent.otlp_pushed",
+            "{push}",
+            "Pushes by OTLP that were taken.",
+            counts.pushed,
+        ),
+        counted(
+            "hwptop.agent.otlp_failed",
+            "{push}",
+            "Pushes by OTLP that were not taken; the next has what they had.",
+            counts.failed,
+        ),
+        counted(
+            "hwptop.agent.otlp_rejected_points",
+            "{data_point}",
+            "Data points that were not taken, of pushes by OTLP that were.",
+            counts.rejected_points,
+        ),
+    ]
+}
+
+/// A counter of one series.
+fn counted(name: &'static str, unit: &'static str, help: &'static str, count: u64) -> Family {
+    let mut family = Family::counter(name, unit, help);
+    family.count(&[], count);
+    family
 }
 
 fn target_info(snapshot: &Snapshot) -> Family {
@@ -74,7 +119,8 @@ fn target_info(snapshot: &Snapshot) -> Family {
     let profile = snapshot.timing_profile.as_deref();
     labels.extend(profile.map(|profile| ("timing_profile", profile)));
     let mut info = Family::gauge(
-        "hwptop_target_info",
+        "hwptop.target.info",
+        "",
         "1, with what is measured and how; kinds: hardware, modelled, mock, emulated.",
     );
     info.value(&labels, 1.0);
@@ -85,41 +131,43 @@ fn events(snapshot: &Snapshot) -> Vec<Family> {
     let events = &snapshot.events;
     let mut families: Vec<Family> = [
         (
-            "hwptop_events_seen_total",
+            "hwptop.events.seen",
+            "{event}",
             "Ends of requests, driver ops and submissions that reached a program; seen = recorded + lost.",
             events.seen,
         ),
         (
-            "hwptop_events_recorded_total",
+            "hwptop.events.recorded",
+            "{event}",
             "Ends that are in a histogram.",
             events.recorded,
         ),
         (
-            "hwptop_events_lost_total",
+            "hwptop.events.lost",
+            "{event}",
             "Ends that are in no histogram: no start known, or no room for their instance.",
             events.lost,
         ),
         (
-            "hwptop_slow_events_dropped_total",
+            "hwptop.slow_events.dropped",
+            "{event}",
             "Slow events not kept one by one; the histograms have them.",
             events.slow_dropped,
         ),
         (
-            "hwptop_failed_requests_dropped_total",
+            "hwptop.failed_requests.dropped",
+            "{request}",
             "Failed requests not kept one by one; the counters have them.",
             snapshot.failures_dropped,
         ),
     ]
     .into_iter()
-    .map(|(name, help, count)| {
-        let mut family = Family::counter(name, help);
-        family.count(&[], count);
-        family
-    })
+    .map(|(name, unit, help, count)| counted(name, unit, help, count))
     .collect();
     if let Some(queues) = snapshot.hw_queues {
         let mut family = Family::counter(
-            "hwptop_hw_queue_allocations_total",
+            "hwptop.hw_queue.allocations",
+            "{allocation}",
             "Allocations of hardware queues for guests, by result.",
         );
         family.count(&[("result", "ok")], queues.allocated);
@@ -133,27 +181,32 @@ fn events(snapshot: &Snapshot) -> Vec<Family> {
 type OfStage = (
     &'static str,
     &'static str,
+    &'static str,
     for<'a> fn(&'a StageActivity) -> u64,
 );
 
 const OF_STAGES: [OfStage; 4] = [
     (
-        "hwptop_stage_events_total",
+        "hwptop.stage.events",
+        "{event}",
         "Ends of the stage: requests, driver ops or submissions.",
         |stage| stage.seen,
     ),
     (
-        "hwptop_stage_items_total",
+        "hwptop.stage.items",
+        "{item}",
         "What the ends carried: entries of requests, commands of submissions.",
         |stage| stage.items,
     ),
     (
-        "hwptop_stage_errors_total",
+        "hwptop.stage.errors",
+        "{event}",
         "Ends with an error.",
         |stage| stage.errors,
     ),
     (
-        "hwptop_stage_lost_total",
+        "hwptop.stage.lost",
+        "{event}",
         "Ends whose start is not known: in no histogram.",
         |stage| stage.lost,
     ),
@@ -161,17 +214,18 @@ const OF_STAGES: [OfStage; 4] = [
 
 fn stages(snapshot: &Snapshot) -> Vec<Family> {
     let mut latency = Family::histogram(
-        "hwptop_stage_latency_seconds",
+        "hwptop.stage.latency",
+        "s",
         "How long the stage took, by IOMMU instance.",
     );
-    let mut counters = OF_STAGES.map(|(name, help, _)| Family::counter(name, help));
+    let mut counters = OF_STAGES.map(|(name, unit, help, _)| Family::counter(name, unit, help));
     for instance in &snapshot.instances {
         for stage in snapshot.stages_of(&instance.total) {
             let [iommu, kind] = labels(instance);
             let labels = [iommu, kind, ("stage", stage.name())];
             let activity = instance.total.stage(stage);
-            latency.latencies(&labels, boundaries::histogram(activity));
-            for (family, (_, _, count)) in counters.iter_mut().zip(OF_STAGES) {
+            latency.distribution(&labels, Distribution::of_latencies(activity));
+            for (family, (_, _, _, count)) in counters.iter_mut().zip(OF_STAGES) {
                 family.count(&labels, count(activity));
             }
         }
@@ -183,37 +237,42 @@ fn stages(snapshot: &Snapshot) -> Vec<Family> {
 type OfGuest = (
     &'static str,
     &'static str,
+    &'static str,
     for<'a> fn(&'a GuestCounts) -> u64,
 );
 
 const OF_GUESTS: [OfGuest; 4] = [
     (
-        "hwptop_guest_doorbells_total",
+        "hwptop.guest.doorbells",
+        "{doorbell}",
         "Doorbells of the guest queue that were handled.",
         |guest| guest.doorbells,
     ),
     (
-        "hwptop_guest_descriptors_total",
+        "hwptop.guest.descriptors",
+        "{descriptor}",
         "Commands that were taken from the guest queue.",
         |guest| guest.descriptors,
     ),
     (
-        "hwptop_guest_waits_total",
+        "hwptop.guest.waits",
+        "{wait}",
         "Syncs of the guest queue that completed.",
         |guest| guest.waits,
     ),
     (
-        "hwptop_guest_faults_total",
+        "hwptop.guest.faults",
+        "{fault}",
         "Faults that froze the guest queue.",
         |guest| guest.faults,
     ),
 ];
 
 fn guests(snapshot: &Snapshot) -> impl Iterator<Item = Family> {
-    let mut counters = OF_GUESTS.map(|(name, help, _)| Family::counter(name, help));
+    let mut counters = OF_GUESTS.map(|(name, unit, help, _)| Family::counter(name, unit, help));
     for instance in &snapshot.instances {
         if let Some(guest) = snapshot.guest_of(&instance.total) {
-            for (family, (_, _, count)) in counters.iter_mut().zip(OF_GUESTS) {
+            for (family, (_, _, _, count)) in counters.iter_mut().zip(OF_GUESTS) {
                 family.count(&labels(instance), count(&guest));
             }
         }

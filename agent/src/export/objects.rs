@@ -2,11 +2,12 @@
 
 use hwptop_abi::Stage;
 
-use super::family::Family;
+use super::family::{Family, Labels};
 use crate::snapshot::{ObjectSnapshot, Owner, Snapshot, StageActivity};
 
 /// Which count of an object's requests a counter is.
 type OfRequests = (
+    &'static str,
     &'static str,
     &'static str,
     for<'a> fn(&'a StageActivity) -> u64,
@@ -14,17 +15,20 @@ type OfRequests = (
 
 const OF_REQUESTS: [OfRequests; 3] = [
     (
-        "hwptop_object_requests_total",
+        "hwptop.object.requests",
+        "{request}",
         "Requests to one nested HWPT or vIOMMU of a process; process=\"other\": all not kept apart.",
         |request| request.seen,
     ),
     (
-        "hwptop_object_entries_total",
+        "hwptop.object.entries",
+        "{entry}",
         "Entries of these requests.",
         |request| request.items,
     ),
     (
-        "hwptop_object_errors_total",
+        "hwptop.object.errors",
+        "{request}",
         "Those of these requests that failed.",
         |request| request.errors,
     ),
@@ -36,24 +40,25 @@ pub(super) fn families(snapshot: &Snapshot) -> Vec<Family> {
     if !snapshot.is_of_the_kernel() {
         return Vec::new();
     }
-    let mut counters = OF_REQUESTS.map(|(name, help, _)| Family::counter(name, help));
+    let mut counters = OF_REQUESTS.map(|(name, unit, help, _)| Family::counter(name, unit, help));
     for object in &snapshot.objects {
         let request = object.total.stage(Stage::Request);
-        for (family, (_, _, count)) in counters.iter_mut().zip(OF_REQUESTS) {
+        for (family, (_, _, _, count)) in counters.iter_mut().zip(OF_REQUESTS) {
             labelled(snapshot, object, |labels| {
                 family.count(labels, count(request));
             });
         }
     }
     let mut left_out = Family::gauge(
-        "hwptop_objects_left_out",
+        "hwptop.objects.left_out",
+        "{object}",
         "Objects that are known and not exported: the snapshot has room for the busiest only.",
     );
     left_out.value(&[], snapshot.objects_left_out as f64);
     counters.into_iter().chain([left_out]).collect()
 }
 
-fn labelled(snapshot: &Snapshot, object: &ObjectSnapshot, then: impl FnOnce(&[(&str, &str)])) {
+fn labelled(snapshot: &Snapshot, object: &ObjectSnapshot, then: impl FnOnce(Labels)) {
     let instance = object.instance.and_then(|one| snapshot.instance_name(one));
     // An empty label is none, in Prometheus.
     let iommu = ("iommu", instance.unwrap_or_default());

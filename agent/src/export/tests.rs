@@ -1,6 +1,6 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
-    time::Instant,
+    time::{Instant, UNIX_EPOCH},
 };
 
 use hwptop_abi::{Bucket, GuestCell, InstanceArg, Stage, Vendor};
@@ -113,16 +113,30 @@ fn read_back(text: &str) -> ReadBack {
 }
 
 fn exposed(snapshot: &Snapshot) -> ReadBack {
-    let scrape = Scrape {
-        snapshot: Some((snapshot, Duration::from_millis(250))),
+    let text = prometheus_text(&scrape(snapshot));
+    read_back(&text.expect("every family has a name and a metric"))
+}
+
+fn scrape(snapshot: &Snapshot) -> Scrape<'_> {
+    Scrape {
+        measured: Some(Measured {
+            snapshot,
+            age: Duration::from_millis(250),
+            began: UNIX_EPOCH + Duration::from_secs(2),
+        }),
         service: ServiceCounts {
             followers: 2,
             skipped: 3,
             refused: 4,
             failed_reads: 5,
+            otlp: Some(OtlpCounts {
+                pushed: 6,
+                failed: 7,
+                rejected_points: 8,
+            }),
         },
-    };
-    read_back(&prometheus_text(&scrape).expect("every family has a name and a metric"))
+        started: UNIX_EPOCH + Duration::from_secs(1),
+    }
 }
 
 #[test]
@@ -160,6 +174,10 @@ fn what_is_exposed_is_what_the_snapshot_has() {
         ("hwptop_agent_skipped_snapshots_total".to_owned(), 3.0),
         ("hwptop_agent_refused_connections_total".to_owned(), 4.0),
         ("hwptop_agent_failed_reads_total".to_owned(), 5.0),
+        ("hwptop_agent_otlp_pushed_total".to_owned(), 6.0),
+        ("hwptop_agent_otlp_failed_total".to_owned(), 7.0),
+        ("hwptop_agent_otlp_rejected_points_total".to_owned(), 8.0),
+        ("hwptop_objects_left_out".to_owned(), 0.0),
         (
             r#"hwptop_target_info{target="kernel",measured_by="ebpf",kinds="hardware"}"#.to_owned(),
             1.0,
@@ -198,8 +216,7 @@ fn a_quantile_of_the_exposed_buckets_is_the_snapshots_within_a_bucket() {
         let ours = stage.latency_ns(quantile).expect("there are latencies") as f64 / 1e9;
         let mut below = 0.0;
         let mut found = None;
-        for ns in boundaries::boundaries_ns() {
-            let boundary = ns as f64 / 1e9;
+        for boundary in distribution::Distribution::of_latencies(stage).bounds() {
             let sample = format!(
                 r#"hwptop_stage_latency_seconds_bucket{{iommu="dmar\"0\\\n",kind="hardware",stage="request",le="{boundary}"}}"#
             );
@@ -216,7 +233,42 @@ fn a_quantile_of_the_exposed_buckets_is_the_snapshots_within_a_bucket() {
 
 #[test]
 fn before_the_first_snapshot_the_service_is_exposed_alone() {
-    let text = prometheus_text(&Scrape::default()).expect("it is written");
+    let scrape = Scrape {
+        measured: None,
+        service: ServiceCounts::default(),
+        started: UNIX_EPOCH,
+    };
+    let text = prometheus_text(&scrape).expect("it is written");
     assert!(text.contains("hwptop_build_info{version="), "{text}");
     assert!(!text.contains("hwptop_stage"), "{text}");
+    // What is not pushed is absent, and not 0.
+    assert!(!text.contains("otlp"), "{text}");
+    assert!(!prometheus_protobuf(&scrape).is_empty());
+}
+
+#[test]
+fn every_family_is_in_every_format_under_its_name() {
+    let snapshot = snapshot();
+    let scrape = scrape(&snapshot);
+    let families = Families::of(&scrape);
+    let text = exposed(&snapshot);
+    let protobuf = prometheus_protobuf(&scrape);
+    let otlp = otlp_request(&scrape, "host", OtlpHistograms::Explicit);
+    let has = |bytes: &[u8], name: &str| {
+        // A string's length is in front of it.
+        let length = u8::try_from(name.len()).expect("a name is short");
+        let wanted = [&[length], name.as_bytes()].concat();
+        bytes.windows(wanted.len()).any(|part| part == wanted)
+    };
+    let mut known = 0;
+    for family in families.service.iter().chain(&families.measured) {
+        let name = family.prometheus_name();
+        assert!(text.kinds.contains_key(&name), "{name}");
+        assert!(has(&protobuf, &name), "{name}");
+        assert!(has(&otlp, family.name), "{}", family.name);
+        let is_unit = matches!(family.unit, "" | "s") || family.unit.starts_with('{');
+        assert!(is_unit, "{}: {}", family.name, family.unit);
+        known += 1;
+    }
+    assert_eq!(text.kinds.len(), known);
 }

@@ -13,9 +13,10 @@ use super::{
     deadline::{read_until, write_until},
     latest::Latest,
 };
-use crate::export::PROMETHEUS_TEXT;
+use crate::export::{PROMETHEUS_PROTOBUF, PROMETHEUS_TEXT, prometheus_protobuf, prometheus_text};
 use request::{Head, Refusal, read_head};
 
+mod accept;
 mod request;
 
 /// Connections at a time; further ones are closed at once.
@@ -70,13 +71,13 @@ fn accept(listener: &TcpListener, latest: &Arc<Latest>) {
 struct Answer {
     status: &'static str,
     content_type: &'static str,
-    body: String,
+    body: Vec<u8>,
 }
 
 fn answer(mut stream: TcpStream, latest: &Latest) {
     let head = read_head(&mut stream, Instant::now() + PATIENCE);
     let (with_body, answer) = match &head {
-        Ok(Head { is_get, path }) => (*is_get, answer_to(path, latest)),
+        Ok(head) => (head.is_get, answer_to(head, latest)),
         Err(Refusal::Gone) => return,
         Err(Refusal::Status(status)) => (true, Answer::text(status)),
     };
@@ -90,16 +91,21 @@ fn answer(mut stream: TcpStream, latest: &Latest) {
     }
 }
 
-fn answer_to(path: &str, latest: &Latest) -> Answer {
-    match path {
-        "/metrics" => match latest.metrics() {
+fn answer_to(head: &Head, latest: &Latest) -> Answer {
+    match head.path.as_str() {
+        "/metrics" if head.wants_protobuf => Answer {
+            status: "200 OK",
+            content_type: PROMETHEUS_PROTOBUF,
+            body: latest.scrape(prometheus_protobuf),
+        },
+        "/metrics" => match latest.scrape(prometheus_text) {
             Ok(body) => Answer {
                 status: "200 OK",
                 content_type: PROMETHEUS_TEXT,
-                body,
+                body: body.into_bytes(),
             },
             Err(error) => Answer {
-                body: format!("{error}\n"),
+                body: format!("{error}\n").into_bytes(),
                 ..Answer::text("500 Internal Server Error")
             },
         },
@@ -113,11 +119,11 @@ fn answer_to(path: &str, latest: &Latest) -> Answer {
             Answer {
                 status,
                 content_type: "application/json",
-                body: serde_json::to_string(&health).unwrap_or_default() + "\n",
+                body: (serde_json::to_string(&health).unwrap_or_default() + "\n").into_bytes(),
             }
         }
         _ => Answer {
-            body: "404 Not Found: there are /metrics and /healthz\n".to_owned(),
+            body: b"404 Not Found: there are /metrics and /healthz\n".to_vec(),
             ..Answer::text("404 Not Found")
         },
     }
@@ -128,7 +134,7 @@ impl Answer {
         Self {
             status,
             content_type: "text/plain; charset=utf-8",
-            body: format!("{status}\n"),
+            body: format!("{status}\n").into_bytes(),
         }
     }
 }
@@ -142,12 +148,13 @@ fn send(stream: &mut TcpStream, answer: &Answer, with_body: bool) -> io::Result<
     let length = body.len();
     let mut bytes = format!(
         "HTTP/1.1 {status}\r\nContent-Type: {content_type}\r\nContent-Length: {length}\r\n\
-         Allow: GET, HEAD\r\nCache-Control: no-store\r\nConnection: close\r\n\r\n"
-    );
+         Allow: GET, HEAD\r\nCache-Control: no-store\r\nVary: Accept\r\nConnection: close\r\n\r\n"
+    )
+    .into_bytes();
     if with_body {
-        bytes.push_str(body);
+        bytes.extend(body);
     }
-    write_until(stream, bytes.as_bytes(), Instant::now() + PATIENCE)
+    write_until(stream, &bytes, Instant::now() + PATIENCE)
 }
 
 #[cfg(test)]

@@ -1,15 +1,15 @@
 use std::{
     sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
+        Arc, Mutex, MutexGuard, OnceLock, PoisonError,
         atomic::{AtomicU64, Ordering},
     },
-    time::{Duration, Instant},
+    time::{Duration, Instant, SystemTime},
 };
 
 use serde::Serialize;
 
 use crate::{
-    export::{Scrape, ServiceCounts, prometheus_text},
+    export::{Measured, OtlpCounts, Scrape, ServiceCounts},
     nanos,
     snapshot::Snapshot,
 };
@@ -21,11 +21,24 @@ const PATIENCE: u32 = 5;
 #[derive(Debug)]
 pub struct Latest {
     interval: Duration,
+    started: SystemTime,
+    /// When the first snapshot's interval began: said once, since the clock may be set.
+    began: OnceLock<SystemTime>,
     state: Mutex<State>,
     pub(super) followers: AtomicU64,
     pub(super) skipped: AtomicU64,
     pub(super) refused: AtomicU64,
     failed_reads: AtomicU64,
+    /// Where something is pushed.
+    pub(super) otlp: OnceLock<Pushes>,
+}
+
+/// What became of pushes.
+#[derive(Debug, Default)]
+pub(super) struct Pushes {
+    pub(super) pushed: AtomicU64,
+    pub(super) failed: AtomicU64,
+    pub(super) rejected_points: AtomicU64,
 }
 
 #[derive(Debug)]
@@ -64,6 +77,8 @@ impl Latest {
     pub fn new(interval: Duration) -> Self {
         Self {
             interval,
+            started: SystemTime::now(),
+            began: OnceLock::new(),
             state: Mutex::new(State {
                 snapshot: None,
                 at: Instant::now(),
@@ -73,6 +88,7 @@ impl Latest {
             skipped: AtomicU64::new(0),
             refused: AtomicU64::new(0),
             failed_reads: AtomicU64::new(0),
+            otlp: OnceLock::new(),
         }
     }
 
@@ -84,6 +100,9 @@ impl Latest {
 
     /// Takes the place of the last snapshot.
     pub fn publish(&self, snapshot: Arc<Snapshot>) {
+        let began = || snapshot.taken_at.checked_sub(snapshot.interval);
+        self.began
+            .get_or_init(|| began().unwrap_or(snapshot.taken_at));
         *self.state() = State {
             snapshot: Some(snapshot),
             at: Instant::now(),
@@ -97,20 +116,37 @@ impl Latest {
         self.state().failure = Some(why);
     }
 
-    /// The metrics, as Prometheus reads them.
-    pub(super) fn metrics(&self) -> Result<String, prometheus::Error> {
+    /// The last snapshot.
+    pub(super) fn snapshot(&self) -> Option<Arc<Snapshot>> {
+        self.state().snapshot.clone()
+    }
+
+    /// What `encode` makes of the last snapshot and the service's own counts. Nobody waits
+    /// for it.
+    pub(super) fn scrape<T>(&self, encode: impl FnOnce(&Scrape) -> T) -> T {
         let (snapshot, at) = {
             let state = self.state();
             (state.snapshot.clone(), state.at)
         };
         let count = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
-        prometheus_text(&Scrape {
-            snapshot: snapshot.as_deref().map(|one| (one, at.elapsed())),
+        let measured = snapshot.as_deref().map(|snapshot| Measured {
+            snapshot,
+            age: at.elapsed(),
+            began: self.began.get().copied().unwrap_or(self.started),
+        });
+        encode(&Scrape {
+            measured,
+            started: self.started,
             service: ServiceCounts {
                 followers: count(&self.followers),
                 skipped: count(&self.skipped),
                 refused: count(&self.refused),
                 failed_reads: count(&self.failed_reads),
+                otlp: self.otlp.get().map(|pushes| OtlpCounts {
+                    pushed: count(&pushes.pushed),
+                    failed: count(&pushes.failed),
+                    rejected_points: count(&pushes.rejected_points),
+                }),
             },
         })
     }

@@ -21,7 +21,7 @@ use crate::{
 const LONG: Duration = Duration::from_secs(20);
 
 /// A snapshot after `count` requests.
-fn snapshot(count: u64) -> Arc<Snapshot> {
+pub(super) fn snapshot(count: u64) -> Arc<Snapshot> {
     let mut instance = InstanceTotals::new(InstanceArg::new(0, Vendor::Vtd, true));
     let request = &mut instance.stages[Stage::Request as usize].0;
     request.seen = count;
@@ -45,7 +45,7 @@ fn snapshot(count: u64) -> Arc<Snapshot> {
     Arc::new(Aggregator::new(origin, start).snapshot(totals, start + Duration::from_secs(1)))
 }
 
-fn until(what: &str, mut holds: impl FnMut() -> bool) {
+pub(super) fn until(what: &str, mut holds: impl FnMut() -> bool) {
     let start = Instant::now();
     while !holds() {
         assert!(start.elapsed() < LONG, "{what}");

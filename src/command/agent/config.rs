@@ -8,14 +8,15 @@ use std::{
 };
 
 use anyhow::{Context as _, anyhow};
+use hwptop_agent::{export::OtlpHistograms, serve::OtlpOptions};
 use hwptop_bench::fleet::Pace;
 use hwptop_driver::Policy;
 use serde::{Deserialize, Deserializer, de::Error as _};
 
 use crate::{
     cli::{
-        AgentArgs, KernelMethod, Listen, MeasureArgs, ReplayArgs, Socket, duration, interval,
-        listen, policy, socket, speed,
+        AgentArgs, Histograms, KernelMethod, Listen, MeasureArgs, Otlp, ReplayArgs, Socket,
+        duration, interval, listen, otlp, policy, socket, speed,
     },
     failure::Failure,
     target::Target,
@@ -25,6 +26,8 @@ use crate::{
 pub(super) const TEMPLATE: &str = include_str!("agent.toml");
 
 const INTERVAL: Duration = Duration::from_secs(1);
+/// The shortest time between two pushes that is not asked for.
+const OTLP_INTERVAL: Duration = Duration::from_secs(10);
 const SLOW: Duration = Duration::from_millis(1);
 const LISTEN: &str = "127.0.0.1:9469";
 /// The longest file that is read.
@@ -36,7 +39,8 @@ pub(super) struct Settings {
     pub(super) interval: Duration,
     pub(super) listen: Listen,
     pub(super) socket: Socket,
-    target: Option<Target>,
+    pub(super) otlp: Option<OtlpOptions>,
+    pub(super) target: Option<Target>,
     slow: Duration,
     perf: bool,
     replay: ReplayArgs,
@@ -49,16 +53,22 @@ impl Settings {
             Some(path) => ConfigFile::read(path).map_err(Failure::Input)?,
             None => ConfigFile::default(),
         };
+        let asked_for = [("--interval", args.interval), ("--slow", args.slow)];
+        let asked_for = asked_for.map(|(option, value)| value.map(|_| option));
         let settings = Self::resolve(args, file).map_err(Failure::Input)?;
+        if let Some(Target::File { .. }) = settings.target {
+            settings.check_recording(asked_for.into_iter().flatten().next())?;
+        }
         if let Some(Target::Agent { .. }) = settings.target {
             return Err(Failure::input(anyhow!(
                 "an agent measures; what another agent measured is shown by \
                  `hwptop top --target agent:PATH`"
             )));
         }
-        if (settings.listen, &settings.socket) == (Listen::Nowhere, &Socket::Nowhere) {
+        let nowhere = (Listen::Nowhere, &Socket::Nowhere, &None);
+        if (settings.listen, &settings.socket, &settings.otlp) == nowhere {
             return Err(Failure::input(anyhow!(
-                "neither --listen nor --socket: nobody could hear anything"
+                "neither --listen nor --socket nor --otlp: nobody could hear anything"
             )));
         }
         Ok(settings)
@@ -66,13 +76,26 @@ impl Settings {
 
     fn resolve(args: AgentArgs, file: ConfigFile) -> anyhow::Result<Self> {
         let default_listen = || listen(LISTEN).map_err(anyhow::Error::msg);
+        let interval = args.interval.or(file.interval).unwrap_or(INTERVAL);
+        let otlp_interval = args.otlp_interval.or(file.otlp_interval);
         Ok(Self {
-            interval: args.interval.or(file.interval).unwrap_or(INTERVAL),
+            interval,
             listen: match args.listen.or(file.listen) {
                 Some(listen) => listen,
                 None => default_listen()?,
             },
             socket: args.socket.or(file.socket).unwrap_or_else(default_socket),
+            otlp: match args.otlp.or(file.otlp) {
+                Some(Otlp::To(endpoint)) => Some(OtlpOptions {
+                    endpoint,
+                    interval: otlp_interval.unwrap_or(OTLP_INTERVAL.max(interval)),
+                    histograms: match args.otlp_histograms.or(file.otlp_histograms) {
+                        Some(Histograms::Exponential) => OtlpHistograms::Exponential,
+                        Some(Histograms::Explicit) | None => OtlpHistograms::Explicit,
+                    },
+                }),
+                Some(Otlp::Nowhere) | None => None,
+            },
             target: args.target.or(file.target),
             slow: args.slow.or(file.slow).unwrap_or(SLOW),
             perf: args.perf || file.perf.unwrap_or(false),
@@ -87,6 +110,33 @@ impl Settings {
                 speed: args.replay.speed.or(file.speed),
             },
         })
+    }
+
+    /// Whether what else is said goes with a recording; `asked_for` is on the command line.
+    fn check_recording(&self, asked_for: Option<&str>) -> Result<(), Failure> {
+        let ReplayArgs {
+            capture,
+            policy,
+            passes,
+            speed: _,
+        } = self.replay.clone();
+        let driven = ReplayArgs {
+            capture,
+            policy,
+            passes,
+            speed: None,
+        };
+        match asked_for.or(driven.first_given()) {
+            Some(option) => Err(Failure::input(anyhow!(
+                "{option}: a recording is played as it was made; --speed is its pace"
+            ))),
+            None => Ok(()),
+        }
+    }
+
+    /// How fast a recording is played.
+    pub(super) fn recordings_pace(&self) -> Pace {
+        self.replay.speed.unwrap_or(Pace::Captured(1.0))
     }
 
     /// What is to be measured, and how.
@@ -127,6 +177,12 @@ struct ConfigFile {
     listen: Option<Listen>,
     #[serde(deserialize_with = "socket_text")]
     socket: Option<Socket>,
+    #[serde(deserialize_with = "otlp_text")]
+    otlp: Option<Otlp>,
+    #[serde(rename = "otlp-interval", deserialize_with = "interval_text")]
+    otlp_interval: Option<Duration>,
+    #[serde(rename = "otlp-histograms")]
+    otlp_histograms: Option<Histograms>,
     #[serde(deserialize_with = "duration_text")]
     slow: Option<Duration>,
     perf: Option<bool>,
@@ -188,6 +244,10 @@ fn listen_text<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Listen>, D::
 
 fn socket_text<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Socket>, D::Error> {
     words(from, socket)
+}
+
+fn otlp_text<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Otlp>, D::Error> {
+    words(from, otlp)
 }
 
 fn duration_text<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Duration>, D::Error> {

@@ -91,7 +91,7 @@ fn driven(target: &Target) -> Result<Driven, Failure> {
             instance: instance_of(device),
             device: device.clone(),
         },
-        Target::Pid(_) | Target::Kernel | Target::Agent { .. } => {
+        Target::Pid(_) | Target::Kernel | Target::Agent { .. } | Target::File { .. } => {
             return Err(Failure::input(anyhow::anyhow!(
                 "--target {target}: the suite drives its target itself; take \
                  model[:vtd|smmuv3|amdvi][,instances=N], selftest[:vtd|smmuv3|amdvi] or \

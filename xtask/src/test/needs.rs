@@ -15,30 +15,37 @@ use super::privilege;
 type Check = fn(&Repo, Install) -> Result<(), String>;
 
 /// What a test may need, as its `#[ignore = "needs root: loads eBPF"]` begins.
-const NEEDS: [(&str, Check); 5] = [
+const NEEDS: [(&str, Check); 7] = [
     ("needs root", |_, _| privilege::check()),
     ("needs hardware counters", |_, _| {
         privilege::hardware_counters()
     }),
-    ("needs Python's hdrhistogram", |repo, install| {
-        python::interpreter(repo, install)
-            .map(|_| ())
-            .map_err(|error| format!("{error:#}"))
-    }),
-    // Not installed by itself: Debian's package starts a server.
-    ("needs promtool", |_, _| {
-        if process::in_path("promtool") {
-            Ok(())
-        } else {
-            Err("promtool is not in PATH: Debian's package prometheus has it".into())
-        }
-    }),
+    ("needs Python's hdrhistogram", python),
+    ("needs Python's OpenTelemetry", python),
+    ("needs promtool", |_, _| prometheus("promtool")),
+    ("needs prometheus", |_, _| prometheus("prometheus")),
     ("needs the uAPI header", |repo, install| {
         uapi::include(repo, install)
             .map(|_| ())
             .map_err(|error| format!("{error:#}"))
     }),
 ];
+
+fn python(repo: &Repo, install: Install) -> Result<(), String> {
+    python::interpreter(repo, install)
+        .map(|_| ())
+        .map_err(|error| format!("{error:#}"))
+}
+
+/// Not installed by itself: Debian's package starts a server.
+fn prometheus(program: &str) -> Result<(), String> {
+    if process::in_path(program) {
+        return Ok(());
+    }
+    Err(format!(
+        "{program} is not in PATH: Debian's package prometheus has it"
+    ))
+}
 
 /// The same for a profile of the lab, as in `needs the lab x86-intel: boots it`.
 const LAB: &str = "needs the lab ";

@@ -1,5 +1,6 @@
 use std::{net::TcpStream, time::Instant};
 
+use super::accept::wants_protobuf;
 use crate::serve::deadline::read_until;
 
 /// The longest head of a request.
@@ -14,6 +15,8 @@ pub(super) struct Head {
     pub(super) is_get: bool,
     /// Without the query.
     pub(super) path: String,
+    /// Whether the client would rather have Prometheus' protobuf format than text.
+    pub(super) wants_protobuf: bool,
 }
 
 /// Why nothing is answered, or what instead.
@@ -60,7 +63,18 @@ fn parse(bytes: &[u8]) -> Result<Option<Head>, Refusal> {
     };
     let target = request.path.unwrap_or_default();
     let path = target.split('?').next().unwrap_or_default().to_owned();
-    Ok(Some(Head { is_get, path }))
+    let accept = request
+        .headers
+        .iter()
+        .filter(|field| field.name.eq_ignore_ascii_case("accept"));
+    let accept: Vec<_> = accept
+        .filter_map(|field| str::from_utf8(field.value).ok())
+        .collect();
+    Ok(Some(Head {
+        is_get,
+        path,
+        wants_protobuf: wants_protobuf(&accept.join(",")),
+    }))
 }
 
 #[cfg(test)]
@@ -73,8 +87,15 @@ mod tests {
         for cut in 0..text.len() {
             assert_eq!(parse(&text[..cut]), Ok(None), "{cut}");
         }
-        let path = "/metrics".to_owned();
-        assert_eq!(parse(text), Ok(Some(Head { is_get: true, path })));
+        let head = |wants_protobuf| Head {
+            is_get: true,
+            path: "/metrics".to_owned(),
+            wants_protobuf,
+        };
+        assert_eq!(parse(text), Ok(Some(head(false))));
+        let text = b"GET /metrics HTTP/1.1\r\naccept: a/b, application/vnd.google.protobuf;\
+            proto=io.prometheus.client.MetricFamily;encoding=delimited\r\n\r\n";
+        assert_eq!(parse(text), Ok(Some(head(true))));
     }
 
     #[test]

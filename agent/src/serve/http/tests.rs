@@ -30,6 +30,18 @@ fn metrics_and_health_are_served_and_nothing_else() {
         "{metrics}"
     );
     assert!(metrics.contains("\nhwptop_build_info{"), "{metrics}");
+    let mut stream = TcpStream::connect(server.address()).expect("it listens");
+    let request = "GET /metrics HTTP/1.1\r\nAccept: application/vnd.google.protobuf;\
+        proto=io.prometheus.client.MetricFamily;encoding=delimited,*/*;q=0.1\r\n\r\n";
+    stream.write_all(request.as_bytes()).expect("it reads");
+    let mut protobuf = Vec::new();
+    stream.read_to_end(&mut protobuf).expect("it answers");
+    let kind = b"\r\nContent-Type: application/vnd.google.protobuf; \
+        proto=io.prometheus.client.MetricFamily; encoding=delimited\r\n";
+    assert!(protobuf.windows(kind.len()).any(|part| part == kind));
+    // The first family, behind its length.
+    let family = b"\x0a\x11hwptop_build_info\x12";
+    assert!(protobuf.windows(family.len()).any(|part| part == family));
     let head = ask(&server, "HEAD /metrics HTTP/1.1\r\n\r\n");
     assert!(head.ends_with("\r\n\r\n"), "{head}");
     let health = ask(&server, "GET /healthz HTTP/1.1\r\n\r\n");

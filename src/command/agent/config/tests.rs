@@ -43,7 +43,26 @@ fn the_command_line_comes_before_the_file_and_the_file_before_the_defaults() {
     assert_eq!(settings.interval, Duration::from_secs(10));
     assert_eq!(settings.slow, Duration::from_millis(2));
     assert_eq!(settings.listen, Listen::Nowhere);
+    assert_eq!(settings.otlp, None);
     assert_eq!(settings.replay.capture, [PathBuf::from("b")]);
+}
+
+#[test]
+fn a_push_is_every_10_seconds_or_every_interval_unless_told() {
+    let file = "otlp = \"http://a:1\"\notlp-histograms = \"exponential\"\n";
+    let pushed = |line: &[&str], file: &str| {
+        let otlp = resolved(line, file).otlp.expect("it is pushed");
+        (otlp.interval, otlp.histograms)
+    };
+    let exponential = OtlpHistograms::Exponential;
+    assert_eq!(pushed(&[], file), (Duration::from_secs(10), exponential));
+    let slower = pushed(&["--interval", "1m"], file);
+    assert_eq!(slower, (Duration::from_mins(1), exponential));
+    let file = format!("{file}otlp-interval = \"1s\"\n");
+    let line = ["--interval", "1m", "--otlp-histograms", "explicit"];
+    let told = pushed(&line, &file);
+    assert_eq!(told, (Duration::from_secs(1), OtlpHistograms::Explicit));
+    assert_eq!(resolved(&["--otlp", "none"], &file).otlp, None);
 }
 
 #[test]
@@ -54,6 +73,9 @@ fn what_is_wrong_in_a_file_is_told_with_its_line() {
         ("slow = \"1ms\"\ninterval = \"1ms\"\n", 2, "out of range"),
         ("# \ntarget = \"venus\"\n", 2, "is no target"),
         ("listen = \"here\"\n", 1, "is no address"),
+        ("\notlp = \"https://a\"\n", 2, "does not speak TLS"),
+        ("otlp-interval = \"1ms\"\n", 1, "out of range"),
+        ("otlp-histograms = \"round\"\n", 1, "expected `explicit` or"),
         ("policy = \"none\"\n", 1, "is no policy"),
         ("passes = 0\n", 1, "at least one"),
         ("speed = 4\n", 1, "expected a string"),
