@@ -17,7 +17,7 @@ mod looking;
 mod objects;
 mod processes;
 
-use looking::{LookingCosts, Seen};
+use looking::LookingCosts;
 use objects::Objects;
 use processes::Processes;
 
@@ -106,12 +106,8 @@ impl Aggregator {
         self.slow_cut += keep_newest(&mut totals.slow, SLOW_SHOWN);
         self.failures_cut += keep_newest(&mut totals.failures, FAILURES_SHOWN);
         let events = self.events(&totals);
-        let seen = Seen {
-            events: events.seen,
-            requests: totals.requests(),
-        };
         let run_times = totals.run_times.take();
-        let looking = run_times.map(|times| self.looking.of(times, seen, interval));
+        let looking = run_times.map(|times| self.looking.of(times, events.seen, interval));
         let names = Names(&totals.instances);
         self.processes.keep(
             totals.objects.iter().map(|object| object.key),

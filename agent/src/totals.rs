@@ -220,14 +220,6 @@ pub struct Totals {
     pub run_times: Option<RunTimes>,
 }
 
-impl Totals {
-    /// Requests of all instances.
-    pub(crate) fn requests(&self) -> u64 {
-        let requests = self.instances.iter().map(|one| one.stage(Stage::Request));
-        requests.map(|request| request.0.seen).sum()
-    }
-}
-
 /// Why a source could not be read.
 #[derive(Debug, thiserror::Error)]
 pub enum SourceError {

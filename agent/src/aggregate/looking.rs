@@ -12,17 +12,11 @@ pub(super) struct LookingCosts {
     clock_source: Option<String>,
     /// Of the last read.
     earlier: Vec<ProgramTime>,
-    seen: Seen,
+    /// Events until then.
+    events: u64,
     was_timed: bool,
     sample: Option<Sample>,
     programs: Vec<ProgramTime>,
-}
-
-/// What was seen since the measurement began.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Seen {
-    pub(super) events: u64,
-    pub(super) requests: u64,
 }
 
 impl Default for LookingCosts {
@@ -34,7 +28,7 @@ impl Default for LookingCosts {
             },
             clock_source: clock_source(),
             earlier: Vec::new(),
-            seen: Seen::default(),
+            events: 0,
             was_timed: false,
             sample: None,
             programs: Vec::new(),
@@ -43,10 +37,10 @@ impl Default for LookingCosts {
 }
 
 impl LookingCosts {
-    /// What it cost in the interval that ends with this read.
-    pub(super) fn of(&mut self, times: RunTimes, seen: Seen, interval: Duration) -> Looking {
-        let events = seen.events.saturating_sub(self.seen.events);
-        let requests = seen.requests.saturating_sub(self.seen.requests);
+    /// What it cost in the interval that ends with this read, by `events` since the measurement
+    /// began.
+    pub(super) fn of(&mut self, times: RunTimes, events: u64, interval: Duration) -> Looking {
+        let events_since = events.saturating_sub(self.events);
         let since: Vec<ProgramTime> = times.programs.iter().map(|now| self.since(now)).collect();
         let (mut runs, mut ns) = (None, None);
         if times.timed {
@@ -58,17 +52,17 @@ impl LookingCosts {
                 self.sample = self.sample.filter(|_| took.0 == 0);
             }
             if took.0 > 0 || self.sample.is_none() {
-                self.add(since, took, (requests, events), interval);
+                self.add(since, took, interval);
             }
         } else if let Some(sample) = self.sample.filter(|sample| sample.events > 0) {
             let scaled = |part: u64| {
-                let all = u128::from(part) * u128::from(events) / u128::from(sample.events);
+                let all = u128::from(part) * u128::from(events_since) / u128::from(sample.events);
                 u64::try_from(all).unwrap_or(u64::MAX)
             };
             (runs, ns) = (Some(scaled(sample.runs)), Some(scaled(sample.ns)));
         }
         self.was_timed = times.timed;
-        self.seen = seen;
+        self.events = events;
         self.earlier = times.programs;
         Looking {
             clock: CLOCK.to_owned(),
@@ -93,13 +87,7 @@ impl LookingCosts {
         }
     }
 
-    fn add(
-        &mut self,
-        since: Vec<ProgramTime>,
-        (runs, ns): (u64, u64),
-        (requests, events): (u64, u64),
-        interval: Duration,
-    ) {
+    fn add(&mut self, since: Vec<ProgramTime>, (runs, ns): (u64, u64), interval: Duration) {
         if self.sample.is_none() {
             self.programs.clear();
         }
@@ -107,8 +95,13 @@ impl LookingCosts {
         sample.length += interval;
         sample.runs += runs;
         sample.ns += ns;
-        sample.requests += requests;
-        sample.events += events;
+        // Not as the maps count them: these are read a little earlier.
+        let runs_of = |is: fn(&str) -> bool| -> u64 {
+            let those = since.iter().filter(|one| is(&one.name));
+            those.map(|one| one.runs).sum()
+        };
+        sample.requests += runs_of(ends_request);
+        sample.events += runs_of(ends_event);
         for one in since {
             match self.programs.iter_mut().find(|sum| sum.name == one.name) {
                 Some(sum) => {
@@ -121,41 +114,54 @@ impl LookingCosts {
     }
 }
 
+/// Whether a program runs at the end of every request, and of nothing else.
+fn ends_request(program: &str) -> bool {
+    ends_event(program) && (program == "invalidate_end" || program.ends_with("request_end"))
+}
+
+/// Whether it runs at the end of every request, driver op or submission of some kind. Those on
+/// tracepoints run at every ioctl.
+fn ends_event(program: &str) -> bool {
+    let is_end = program.ends_with("_end") || program == "queue_complete";
+    is_end && !program.starts_with("t_")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     const SECOND: Duration = Duration::from_secs(1);
 
-    fn times(timed: bool, runs: u64, ns: u64) -> RunTimes {
+    /// Requests and as many submissions until now, and how long the programs took for them.
+    fn times(timed: bool, requests: u64, ns: u64) -> RunTimes {
+        let program = |name: &str| ProgramTime {
+            name: name.to_owned(),
+            runs: requests,
+            ns: ns / 4,
+        };
+        let names = [
+            "invalidate_begin",
+            "invalidate_end",
+            "queue_submit",
+            "queue_complete",
+        ];
         RunTimes {
             timed,
             not_timed: None,
-            programs: vec![ProgramTime {
-                name: "invalidate_end".to_owned(),
-                runs,
-                ns,
-            }],
-        }
-    }
-
-    fn seen(requests: u64) -> Seen {
-        Seen {
-            events: 2 * requests,
-            requests,
+            programs: names.map(program).to_vec(),
         }
     }
 
     #[test]
     fn a_timed_interval_is_exact_and_an_untimed_one_estimated_by_the_sample() {
         let mut costs = LookingCosts::default();
-        let first = costs.of(times(true, 400, 40_000), seen(100), SECOND);
+        let first = costs.of(times(true, 100, 40_000), 200, SECOND);
         assert_eq!((first.timed, first.ns), (true, Some(40_000)));
         assert_eq!(first.ns_per_request(), Some(400.0));
         assert_eq!(first.ns_per_event(), Some(200.0));
         assert_eq!(first.programs_core_share(SECOND), Some(40e-6));
         // Three times as many events, and no timing.
-        let next = costs.of(times(false, 400, 40_000), seen(400), SECOND);
+        let next = costs.of(times(false, 100, 40_000), 800, SECOND);
         assert_eq!(
             (next.timed, next.runs, next.ns),
             (false, Some(1_200), Some(120_000))
@@ -166,21 +172,21 @@ mod tests {
     #[test]
     fn a_new_sample_takes_the_place_of_the_old_one() {
         let mut costs = LookingCosts::default();
-        costs.of(times(true, 400, 40_000), seen(100), SECOND);
-        costs.of(times(false, 400, 40_000), seen(100), SECOND);
-        let later = costs.of(times(true, 800, 120_000), seen(200), SECOND);
+        costs.of(times(true, 100, 40_000), 200, SECOND);
+        costs.of(times(false, 100, 40_000), 200, SECOND);
+        let later = costs.of(times(true, 200, 120_000), 400, SECOND);
         assert_eq!(later.ns_per_request(), Some(800.0));
-        let longer = costs.of(times(true, 1_200, 160_000), seen(300), SECOND);
+        let longer = costs.of(times(true, 300, 160_000), 600, SECOND);
         assert_eq!(longer.ns_per_request(), Some(600.0));
         assert_eq!(longer.sample.map(|one| one.length), Some(2 * SECOND));
-        assert_eq!(longer.programs[0].runs, 800);
+        assert_eq!(longer.programs[0].runs, 200);
     }
 
     #[test]
     fn the_way_into_programs_is_part_of_the_cost_where_it_is_known() {
         let mut costs = LookingCosts::default();
         costs.dispatch.pair_ns = Some(100.0);
-        let looking = costs.of(times(true, 400, 40_000), seen(100), SECOND);
+        let looking = costs.of(times(true, 100, 40_000), 200, SECOND);
         // Four runs, each with half a pair.
         assert_eq!(looking.ns_per_request(), Some(600.0));
         assert_eq!(looking.core_share(SECOND), Some(60e-6));
@@ -192,18 +198,41 @@ mod tests {
         let mut costs = LookingCosts::default();
         costs.dispatch.pair_ns = Some(100.0);
         costs.dispatch.timed_run_ns = Some(60.0);
-        let timed = costs.of(times(true, 400, 40_000), seen(100), SECOND);
+        let timed = costs.of(times(true, 100, 40_000), 200, SECOND);
         assert_eq!(timed.core_share(SECOND), Some(60e-6));
         // Of 100 ns a run, 60 were the timing's.
         assert_eq!(timed.ns_per_request(), Some(360.0));
-        let later = costs.of(times(false, 400, 40_000), seen(200), SECOND);
+        let later = costs.of(times(false, 100, 40_000), 400, SECOND);
         assert_eq!(later.core_share(SECOND), Some(36e-6));
+    }
+
+    #[test]
+    fn the_programs_at_the_ends_are_known_by_their_names_however_they_are_attached() {
+        for name in [
+            "invalidate_end",
+            "request_end",
+            "k_request_end",
+            "t_request_end",
+        ] {
+            assert!(ends_request(name) && ends_event(name), "{name}");
+        }
+        for name in ["mock_viommu_end", "qi_end", "queue_complete"] {
+            assert!(ends_event(name) && !ends_request(name), "{name}");
+        }
+        for name in [
+            "guest_doorbell",
+            "request_begin",
+            "hw_queue",
+            "hwpt_destroy",
+        ] {
+            assert!(!ends_event(name), "{name}");
+        }
     }
 
     #[test]
     fn what_was_never_timed_has_no_cost_instead_of_none() {
         let mut costs = LookingCosts::default();
-        let looking = costs.of(times(false, 0, 0), seen(100), SECOND);
+        let looking = costs.of(times(false, 0, 0), 200, SECOND);
         assert_eq!((looking.ns, looking.ns_per_request()), (None, None));
         assert_eq!(looking.core_share(SECOND), None);
     }
