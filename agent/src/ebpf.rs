@@ -12,23 +12,25 @@ use aya_log::EbpfLogger;
 use hwptop_abi::{Config, GuestCell, InstanceArg, MAX_INSTANCES, PROBE_STAGES, Stage, StageCell};
 
 use crate::{
-    looking::Sampler,
+    looking::{Sampler, program_times},
     nanos,
     process::TargetProcess,
     readiness::{Missing, can_load_ebpf},
-    snapshot::AttachedProbe,
+    snapshot::{AttachedProbe, ProgramTime},
     static_probe::{PROVIDER, StaticProbe},
     totals::{InstanceTotals, Source, SourceError, StageTotals, Totals},
 };
 
 mod diagnostics;
 mod empty;
+mod multi;
 mod plain;
 mod room;
 mod slow;
 
 use diagnostics::Diagnostics;
 pub use empty::EmptyProbes;
+use multi::Links;
 use plain::{Cell, Guest, Settings, Unattributed};
 pub(crate) use room::{Purpose, loader, small_object};
 pub(crate) use slow::slow_records;
@@ -135,7 +137,8 @@ pub enum EbpfError {
 /// The programs while they are attached. Dropping it, or the end of the process
 /// however it comes, detaches them: the kernel holds them by file descriptors.
 pub struct Ebpf {
-    // Holds the links of the attached programs.
+    // Hold what keeps the programs attached: ours where the kernel has such links, else aya's.
+    links: Links,
     loaded: aya::Ebpf,
     sampler: Sampler,
     probes: Vec<AttachedProbe>,
@@ -158,6 +161,7 @@ impl Ebpf {
         can_load_ebpf()?;
         let sampler = Sampler::start();
         let mut loaded = load()?;
+        let mut links = Links::new(&loaded);
         let diagnostics = Diagnostics::default();
         let log = EbpfLogger::init_with_logger(&mut loaded, diagnostics.clone())?;
         let mut config: Array<MapData, Settings> = take(&mut loaded, "CONFIG")?;
@@ -178,10 +182,11 @@ impl Ebpf {
         let mut probes = Vec::new();
         for (program, arguments) in PROGRAMS {
             check_arguments(process, program, &ARGUMENTS[..arguments].join(" "))?;
-            probes.extend(attach(&mut loaded, program, process, program)?);
+            probes.extend(attach(&mut loaded, &mut links, program, process, program)?);
         }
         let (instances, cells, guests, unattributed, slow) = maps;
         Ok(Self {
+            links,
             loaded,
             sampler,
             probes,
@@ -281,9 +286,17 @@ impl Source for Ebpf {
         totals.slow = slow_records(&mut self.slow);
         self.log.flush();
         totals.diagnostics = self.diagnostics.take();
-        totals.run_times = Some(self.sampler.read(&self.loaded));
+        let programs = run_times(&self.loaded, &self.links);
+        totals.run_times = Some(self.sampler.read(programs));
         Ok(totals)
     }
+}
+
+/// What every program that is attached took while programs were timed.
+fn run_times(loaded: &aya::Ebpf, links: &Links) -> Vec<ProgramTime> {
+    let mut programs = program_times(loaded);
+    programs.extend(links.program_times());
+    programs
 }
 
 /// Loads the object, with maps that fit the machine.
@@ -336,6 +349,7 @@ fn check_arguments(
 /// Puts `program` on every place where `probe` sits.
 fn attach(
     loaded: &mut aya::Ebpf,
+    links: &mut Links,
     program: &'static str,
     process: &TargetProcess,
     probe: &'static str,
@@ -355,6 +369,15 @@ fn attach(
             pid: process.pid.get(),
         });
     }
+    let attached = sites.iter().map(|site| AttachedProbe {
+        name: format!("{PROVIDER}:{probe}"),
+        offset: site.offset,
+    });
+    let attached = attached.collect();
+    let offsets: Vec<u64> = sites.iter().map(|site| site.offset).collect();
+    if links.attach(program, process, &offsets) {
+        return Ok(attached);
+    }
     let uprobe: &mut UProbe = loaded
         .program_mut(program)
         .ok_or(EbpfError::Foreign(program))?
@@ -363,9 +386,8 @@ fn attach(
     if uprobe.fd().is_err() {
         uprobe.load().map_err(failed)?;
     }
-    let mut attached = Vec::new();
-    for site in sites {
-        let location = UProbeAttachLocation::AbsoluteOffset(site.offset);
+    for offset in offsets {
+        let location = UProbeAttachLocation::AbsoluteOffset(offset);
         let scope = UProbeScope::OneProcess(process.pid);
         uprobe
             .attach(location, &process.program, scope)
@@ -373,10 +395,6 @@ fn attach(
                 Some(missing) => EbpfError::Missing(missing),
                 None => failed(source),
             })?;
-        attached.push(AttachedProbe {
-            name: format!("{PROVIDER}:{probe}"),
-            offset: site.offset,
-        });
     }
     Ok(attached)
 }

@@ -59,14 +59,14 @@ impl Sampler {
         Self::with(|| enable_stats(Stats::RunTime).map_err(|error| refusal(&error)))
     }
 
-    /// What the programs took until now.
-    pub(crate) fn read(&mut self, loaded: &aya::Ebpf) -> RunTimes {
-        self.times(program_times(loaded), Instant::now())
+    /// What the `programs` took until now.
+    pub(crate) fn read(&mut self, programs: Vec<ProgramTime>) -> RunTimes {
+        self.times(programs, Instant::now())
     }
 }
 
-/// What every program that is loaded took while programs were timed.
-fn program_times(loaded: &aya::Ebpf) -> Vec<ProgramTime> {
+/// What every program that aya has loaded took while programs were timed.
+pub(crate) fn program_times(loaded: &aya::Ebpf) -> Vec<ProgramTime> {
     let time = |(name, program): (&str, &Program)| {
         program.fd().ok()?;
         let info = program.info().ok()?;
@@ -79,11 +79,14 @@ fn program_times(loaded: &aya::Ebpf) -> Vec<ProgramTime> {
     loaded.programs().filter_map(time).collect()
 }
 
-/// Nanoseconds that the kernel counts for a run of these programs while `work` runs them;
+/// Nanoseconds that the kernel counts for a run of the `programs` while `work` runs them;
 /// `None` where it does not time them, or none ran.
-pub(crate) fn ns_per_timed_run(loaded: &[aya::Ebpf], work: impl FnOnce()) -> Option<f64> {
+pub(crate) fn ns_per_timed_run(
+    programs: impl Fn() -> Vec<ProgramTime>,
+    work: impl FnOnce(),
+) -> Option<f64> {
     let sums = || {
-        let all = loaded.iter().flat_map(program_times);
+        let all = programs().into_iter();
         all.fold((0, 0), |(runs, ns), one| (runs + one.runs, ns + one.ns))
     };
     let _timed = enable_stats(Stats::RunTime).ok()?;

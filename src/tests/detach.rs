@@ -1,12 +1,13 @@
 //! Nothing stays behind, however the observer ends.
 
 use std::{
+    collections::BTreeSet,
     fs::{self, File},
     os::unix::fs::FileExt as _,
     process::Command,
 };
 
-use aya::programs::loaded_programs;
+use aya::{programs::loaded_programs, util::KernelVersion};
 use hwptop_agent::{PROVIDER, StaticProbe};
 
 use crate::{
@@ -56,27 +57,31 @@ fn hex(text: &str) -> u64 {
     u64::from_str_radix(text, 16).expect("a hexadecimal number")
 }
 
-/// How many of hwptop's programs the kernel holds.
-fn programs() -> usize {
-    loaded_programs()
-        .filter_map(Result::ok)
-        .filter(|program| {
-            program
-                .name_as_str()
-                .is_some_and(|name| PROBES.contains(&name))
-        })
-        .count()
+/// hwptop's programs on static probes.
+const PROGRAMS: usize = 6;
+
+/// What the kernel tells of a process' file descriptors.
+fn descriptors(pid: u32) -> Vec<String> {
+    let held = fs::read_dir(format!("/proc/{pid}/fdinfo")).expect("its descriptors are listed");
+    let told = held.filter_map(|entry| fs::read_to_string(entry.ok()?.path()).ok());
+    told.collect()
 }
 
-/// The names of the programs, as long as the kernel keeps them (15 bytes).
-const PROBES: [&str; 6] = [
-    "invalidate_begi",
-    "invalidate_end",
-    "queue_submit",
-    "queue_complete",
-    "guest_doorbell",
-    "guest_fault",
-];
+/// The programs that a process holds, itself or by their links.
+fn programs(pid: u32) -> BTreeSet<u32> {
+    let told = descriptors(pid);
+    let lines = told.iter().flat_map(|told| told.lines());
+    lines
+        .filter_map(|line| line.strip_prefix("prog_id:")?.trim().parse().ok())
+        .collect()
+}
+
+/// Whether the kernel has forgotten these programs.
+fn are_gone(programs: &BTreeSet<u32>) -> bool {
+    !loaded_programs()
+        .filter_map(Result::ok)
+        .any(|program| programs.contains(&program.id()))
+}
 
 /// The kernel's list of the uprobes that were made through tracefs, mounted for the
 /// test where it is not. Uprobes that belong to a file descriptor, as hwptop's do, are
@@ -91,6 +96,25 @@ fn uprobe_profile() -> String {
         assert!(mounted.success(), "tracefs cannot be mounted");
     }
     fs::read_to_string(PROFILE).expect("the kernel lists its uprobes")
+}
+
+#[test]
+#[ignore = "needs root: loads eBPF"]
+fn each_program_has_one_link_where_the_kernel_has_such_links() {
+    let driver = Background::driver(1);
+    let mut command = Command::new(HWPTOP);
+    command
+        .args(["top", "--target", &format!("pid:{}", driver.pid())])
+        .args(["--count", "100000", "--format", "csv"])
+        .stdin(std::process::Stdio::null());
+    let observer = Background::start(command);
+    let told = descriptors(observer.pid());
+    let links = told
+        .iter()
+        .filter(|told| told.contains("link_type:\tuprobe_multi\n"));
+    let version = KernelVersion::current().expect("the kernel has a version");
+    let has_such_links = version >= KernelVersion::new(6, 10, 0);
+    assert_eq!(links.count(), if has_such_links { PROGRAMS } else { 0 });
 }
 
 #[test]
@@ -110,14 +134,14 @@ fn a_killed_observer_leaves_no_probe_behind() {
         Background::start(command)
     };
 
-    let programs_before = programs();
     let mut observer = observe();
-    assert_eq!(programs(), programs_before + PROBES.len());
+    let programs = programs(observer.pid());
+    assert_eq!(programs.len(), PROGRAMS);
     assert!(!uprobe_profile().contains(HWPTOP), "{}", uprobe_profile());
     // The probes are hit by a working driver: the kernel has changed their sites.
     assert_ne!(sites(driver.pid()), untouched, "no probe is attached");
     observer.kill();
-    eventually("the programs are gone", || programs() == programs_before);
+    eventually("the programs are gone", || are_gone(&programs));
     eventually("the sites are nops again", || {
         sites(driver.pid()) == untouched
     });
@@ -148,11 +172,11 @@ fn a_process_killed_while_it_measures_itself_leaves_no_probe_behind() {
         "csv",
     ]);
     command.stdin(std::process::Stdio::null());
-    let programs_before = programs();
     let mut own = Background::start(command);
-    assert_eq!(programs(), programs_before + PROBES.len());
+    let programs = programs(own.pid());
+    assert_eq!(programs.len(), PROGRAMS);
     own.kill();
-    eventually("the programs are gone", || programs() == programs_before);
+    eventually("the programs are gone", || are_gone(&programs));
     assert!(!uprobe_profile().contains(HWPTOP), "{}", uprobe_profile());
     let again = hwptop(&[
         "top", "--once", "--passes", "1", "--speed", "max", "--format", "json",

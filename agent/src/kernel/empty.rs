@@ -3,7 +3,10 @@ use aya::{
     programs::{FEntry, FExit, ProgramError},
 };
 
-use crate::{ebpf::small_object, looking::ns_per_timed_run};
+use crate::{
+    ebpf::small_object,
+    looking::{ns_per_timed_run, program_times},
+};
 
 /// A program that does nothing, on entry and exit of some of the kernel's functions: what
 /// fentry and fexit cost before they do anything. Dropping it detaches.
@@ -51,7 +54,10 @@ impl EmptyKernelProbes {
 
     /// As [`EmptyProbes::timed_run_ns`](crate::EmptyProbes::timed_run_ns), of these functions.
     pub fn timed_run_ns(&self, work: impl FnOnce()) -> Option<f64> {
-        ns_per_timed_run(&self.loaded, work)
+        ns_per_timed_run(
+            || self.loaded.iter().flat_map(program_times).collect(),
+            work,
+        )
     }
 }
 

@@ -20,6 +20,7 @@ use super::{
 };
 use crate::{
     ebpf::slow_records,
+    looking::program_times,
     totals::{
         HwQueues, InstanceKind, InstanceTotals, NO_INSTANCE, ObjectKey, ObjectTotals, Source,
         SourceError, StageTotals, Stages, Totals,
@@ -85,7 +86,7 @@ impl Source for Kernel {
         totals.hw_queues = Some(self.hw_queues()?);
         totals.failures = self.records("FAILURES")?;
         totals.slow = self.records("SLOW")?;
-        totals.run_times = Some(self.sampler.read(&self.loaded));
+        totals.run_times = Some(self.sampler.read(program_times(&self.loaded)));
         Ok(totals)
     }
 }
