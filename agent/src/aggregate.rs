@@ -277,6 +277,8 @@ fn stage_activity(totals: &StageTotals) -> StageActivity {
         errors: totals.0.errors,
         total_ns: totals.0.total_ns,
         latency: totals.latency(),
+        batches: totals.batches(),
+        error_codes: totals.error_codes(),
     }
 }
 

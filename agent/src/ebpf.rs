@@ -18,7 +18,7 @@ use crate::{
     readiness::{Missing, can_load_ebpf},
     snapshot::{AttachedProbe, ProgramTime},
     static_probe::{PROVIDER, StaticProbe},
-    totals::{InstanceTotals, Source, SourceError, StageTotals, Totals},
+    totals::{InstanceTotals, Source, SourceError, StageTotals, Totals, settled},
 };
 
 mod diagnostics;
@@ -70,11 +70,8 @@ const ARGUMENTS: [&str; 5] = ["8@%rdi", "4@%esi", "4@%edx", "4@%ecx", "-4@%r8d"]
 const ARGUMENTS: [&str; 5] = ["8@x0", "4@x1", "4@x2", "4@x3", "-4@x4"];
 
 /// The most kernel memory that the histograms may take, all CPUs together: 64
-/// instances up to 63 CPUs, 31 at 128 CPUs.
+/// instances up to 46 CPUs, 23 at 128 CPUs.
 const CELLS_BYTES_MAX: usize = 64 << 20;
-
-/// How often a cell is read again that was copied in the middle of an event.
-const SETTLE_ATTEMPTS: u32 = 16;
 
 /// Why the programs could not be put on the probes.
 #[derive(Debug, thiserror::Error)]
@@ -247,24 +244,19 @@ impl Ebpf {
         Ok(Some(totals))
     }
 
-    /// Reads a cell until no event is half counted in the copy. Where events
-    /// come too fast for that, those in the middle are left to the next read.
+    /// The totals of a cell. Where events come too fast, those in the middle are left to the
+    /// next read.
     fn settled(&self, index: u32) -> Result<StageTotals, SourceError> {
+        let read = || {
+            let cells = self.cells.get(&index, 0);
+            cells.map(|cells| cells.to_vec())
+        };
+        let cells = settled(read, |Cell(cell)| cell.is_settled());
         let mut totals = StageTotals::default();
-        for _ in 0..SETTLE_ATTEMPTS {
-            let cells = self
-                .cells
-                .get(&index, 0)
-                .map_err(SourceError::of_map("CELLS"))?;
-            totals = StageTotals::default();
-            for Cell(cell) in cells.iter() {
-                totals.add(cell);
-            }
-            if totals.is_settled() {
-                return Ok(totals);
-            }
+        for Cell(cell) in &cells.map_err(SourceError::of_map("CELLS"))? {
+            totals.add(cell);
         }
-        totals.0.seen = totals.recorded() + totals.0.lost_no_start;
+        totals.leave_the_unsettled();
         Ok(totals)
     }
 }

@@ -4,14 +4,15 @@ use std::sync::{
     Arc, Mutex, PoisonError,
     atomic::{AtomicU64, Ordering},
 };
-use std::{collections::VecDeque, time::Duration};
+use std::{collections::VecDeque, convert::Infallible, time::Duration};
 
 use hwptop_abi::{
-    BUCKETS, Bucket, GuestCell, InstanceArg, PROBE_STAGES, SlowRecord, Stage, StageCell,
+    BATCH_BUCKETS, BUCKETS, Batch, Bucket, ERROR_CODES, GuestCell, InstanceArg, PROBE_STAGES,
+    SlowRecord, Stage, StageCell, error_index,
 };
 
 use crate::nanos;
-use crate::totals::{InstanceTotals, Source, SourceError, StageTotals, Totals};
+use crate::totals::{InstanceTotals, Source, SourceError, StageTotals, Totals, settled};
 
 /// Slow events kept between two reads; the oldest give way.
 const SLOW_KEPT: usize = 1024;
@@ -50,15 +51,20 @@ struct Cell {
     errors: AtomicU64,
     total_ns: AtomicU64,
     buckets: Box<[AtomicU64]>,
+    batches: Box<[AtomicU64]>,
+    error_codes: Box<[AtomicU64]>,
 }
 
 impl Default for Cell {
     fn default() -> Self {
+        let counters = |len| (0..len).map(|_| AtomicU64::default()).collect();
         Self {
             items: AtomicU64::default(),
             errors: AtomicU64::default(),
             total_ns: AtomicU64::default(),
-            buckets: (0..BUCKETS).map(|_| AtomicU64::default()).collect(),
+            buckets: counters(BUCKETS),
+            batches: counters(BATCH_BUCKETS),
+            error_codes: counters(ERROR_CODES),
         }
     }
 }
@@ -114,11 +120,15 @@ impl Recorder {
         };
         let latency_ns = nanos(seen.latency);
         cell.buckets[Bucket::of(latency_ns).index()].fetch_add(1, Ordering::Relaxed);
+        cell.batches[Batch::of(seen.items).index()].fetch_add(1, Ordering::Relaxed);
         cell.total_ns.fetch_add(latency_ns, Ordering::Relaxed);
         cell.items
             .fetch_add(u64::from(seen.items), Ordering::Relaxed);
-        cell.errors
-            .fetch_add(u64::from(seen.errno != 0), Ordering::Relaxed);
+        if seen.errno != 0 {
+            cell.errors.fetch_add(1, Ordering::Relaxed);
+            let code = error_index(seen.errno.into());
+            cell.error_codes[code].fetch_add(1, Ordering::Relaxed);
+        }
         if latency_ns >= self.0.slow_ns {
             self.keep_slow(cells.instance, &seen, latency_ns);
         }
@@ -190,17 +200,34 @@ impl InstanceCells {
 }
 
 impl Cell {
+    /// Nothing is lost here; what is in the middle of being counted was not seen yet.
     fn totals(&self) -> StageTotals {
+        let read = || Ok::<_, Infallible>(vec![self.copy()]);
+        let Ok(cells) = settled(read, StageCell::is_settled);
+        let mut totals = StageTotals::default();
+        for cell in &cells {
+            totals.add(cell);
+        }
+        totals.leave_the_unsettled();
+        totals
+    }
+
+    fn copy(&self) -> StageCell {
         let mut cell = StageCell::ZERO;
         cell.errors = self.errors.load(Ordering::Relaxed);
         cell.total_ns = self.total_ns.load(Ordering::Relaxed);
         cell.items = self.items.load(Ordering::Relaxed);
-        for (count, counter) in cell.buckets.iter_mut().zip(&self.buckets) {
-            *count = counter.load(Ordering::Relaxed);
+        for (counts, counters) in [
+            (&mut cell.buckets[..], &self.buckets),
+            (&mut cell.batches, &self.batches),
+            (&mut cell.error_codes, &self.error_codes),
+        ] {
+            for (count, counter) in counts.iter_mut().zip(counters) {
+                *count = counter.load(Ordering::Relaxed);
+            }
         }
-        // Nothing is lost here; what is not counted yet was not seen yet.
         cell.seen = cell.buckets.iter().sum();
-        StageTotals(cell)
+        cell
     }
 }
 
@@ -226,7 +253,10 @@ mod tests {
         let instance = InstanceArg::new(0, Vendor::Vtd, true);
         let mut recorder = Recorder::new(&[instance], Duration::from_micros(1));
         recorder.record(observation(100));
-        recorder.record(observation(5_000));
+        recorder.record(Observation {
+            errno: 5,
+            ..observation(5_000)
+        });
         recorder.record_doorbell(0, 2, 1);
         let totals = recorder.read().expect("memory can be read");
         let request = totals.instances[0].stage(Stage::Request);
@@ -234,6 +264,9 @@ mod tests {
             (request.0.seen, request.recorded(), request.0.items),
             (2, 2, 8)
         );
+        assert!(request.is_settled());
+        assert_eq!(request.0.batches[4], 2);
+        assert_eq!((request.0.errors, request.0.error_codes[5]), (1, 1));
         assert_eq!(totals.instances[0].guest.waits, 1);
         assert_eq!(
             totals

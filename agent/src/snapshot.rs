@@ -22,6 +22,7 @@ mod object;
 mod perf;
 mod serial;
 mod split;
+mod tally;
 
 pub use activity::{Activity, DriverCounts, GuestCounts, StageActivity};
 pub use attachment::{How, StageAttachment};
@@ -34,6 +35,7 @@ pub use looking::{Dispatch, Looking, ProgramTime, Sample};
 pub use object::{FailedRequest, ObjectSnapshot, Owner, Process};
 pub use perf::{PerfAbsent, PerfCount, PerfCounts, PerfEvent, Work};
 pub use split::Split;
+pub use tally::{BatchSizes, Errno, ErrorCodes, Items, Kind, Tally};
 
 /// How the figures were taken.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

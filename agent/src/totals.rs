@@ -1,9 +1,13 @@
 use aya::maps::MapError;
 use hdrhistogram::Histogram;
-use hwptop_abi::{Bucket, GuestCell, InstanceArg, STAGES, SlowRecord, Stage, StageCell};
+use hwptop_abi::{Batch, Bucket, GuestCell, InstanceArg, STAGES, SlowRecord, Stage, StageCell};
 use serde::{Deserialize, Serialize};
 
-use crate::{aggregate::instance_name, looking::RunTimes, snapshot::histogram_up_to};
+use crate::{
+    aggregate::instance_name,
+    looking::RunTimes,
+    snapshot::{BatchSizes, ErrorCodes, histogram_up_to},
+};
 
 /// What one (instance, stage) counted since the measurement began, all CPUs
 /// together.
@@ -20,14 +24,22 @@ impl StageTotals {
     /// Ends that are in a bucket.
     #[must_use]
     pub fn recorded(&self) -> u64 {
-        self.0.buckets.iter().sum()
+        sum(&self.0.buckets)
     }
 
-    /// Whether every seen end is accounted for. While programs run, a copy of
-    /// their cell can be in the middle of one event.
+    /// Whether every seen end is accounted for: in a bucket or lost, and each error under its
+    /// code. While programs run, a copy of their cell can be in the middle of one event. (Not each
+    /// has a batch size: what is left of a request has no items.)
     #[must_use]
     pub fn is_settled(&self) -> bool {
         self.0.seen == self.recorded() + self.0.lost_no_start
+            && self.0.errors == sum(&self.0.error_codes)
+    }
+
+    /// Leaves the events that are half counted to the next read.
+    pub(crate) fn leave_the_unsettled(&mut self) {
+        self.0.seen = self.recorded() + self.0.lost_no_start;
+        self.0.errors = sum(&self.0.error_codes);
     }
 
     /// Adds another CPU's cell.
@@ -66,6 +78,20 @@ impl StageTotals {
         latency
     }
 
+    /// The ends by how many items they carried.
+    #[must_use]
+    pub fn batches(&self) -> BatchSizes {
+        let counts = self.0.batches.iter().enumerate();
+        let sizes = counts.filter_map(|(index, count)| Some((Batch::at(index)?.least(), *count)));
+        sizes.collect()
+    }
+
+    /// The ends with an error by its code.
+    #[must_use]
+    pub fn error_codes(&self) -> ErrorCodes {
+        (0..).zip(self.0.error_codes).collect()
+    }
+
     fn combine(&mut self, other: &StageCell, operation: impl Fn(u64, u64) -> u64) {
         let cell = &mut self.0;
         for (mine, theirs) in [
@@ -77,10 +103,44 @@ impl StageTotals {
         ] {
             *mine = operation(*mine, theirs);
         }
-        for (mine, theirs) in cell.buckets.iter_mut().zip(&other.buckets) {
-            *mine = operation(*mine, *theirs);
+        for (mine, theirs) in [
+            (&mut cell.buckets[..], &other.buckets[..]),
+            (&mut cell.batches, &other.batches),
+            (&mut cell.error_codes, &other.error_codes),
+        ] {
+            for (mine, theirs) in mine.iter_mut().zip(theirs) {
+                *mine = operation(*mine, *theirs);
+            }
         }
     }
+}
+
+fn sum(counts: &[u64]) -> u64 {
+    counts.iter().sum()
+}
+
+/// How often a cell is read again that was copied in the middle of an event.
+const SETTLE_ATTEMPTS: u32 = 16;
+
+/// One cell of each CPU, read until no event is half counted in any copy. Those that are settled
+/// are kept while the others are read again: on a machine with many CPUs, some event is always
+/// being counted on one of them.
+pub(crate) fn settled<C, E>(
+    mut read: impl FnMut() -> Result<Vec<C>, E>,
+    is_settled: impl Fn(&C) -> bool,
+) -> Result<Vec<C>, E> {
+    let mut cells = read()?;
+    for _ in 1..SETTLE_ATTEMPTS {
+        if cells.iter().all(&is_settled) {
+            break;
+        }
+        for (cell, again) in cells.iter_mut().zip(read()?) {
+            if !is_settled(cell) {
+                *cell = again;
+            }
+        }
+    }
+    Ok(cells)
 }
 
 /// The totals of every stage, by [`Stage`].
@@ -279,6 +339,28 @@ mod tests {
                 .collect::<Vec<_>>(),
             [(5, 1), (9, 1)]
         );
+    }
+
+    #[test]
+    fn a_cpu_that_is_settled_is_not_read_again() {
+        // Of three CPUs, another one is in the middle of an event each time.
+        let mut reads = [[0, 1, 1], [1, 0, 2], [9, 9, 9]].into_iter();
+        let read = || reads.next().map(Vec::from).ok_or(());
+        assert_eq!(settled(read, |cell| *cell > 0), Ok(vec![1, 1, 1]));
+        assert_eq!(reads.len(), 1);
+    }
+
+    #[test]
+    fn a_cpu_that_never_settles_is_given_up() {
+        let mut reads = 0;
+        let cells = settled(
+            || {
+                reads += 1;
+                Ok::<_, ()>(vec![0])
+            },
+            |cell| *cell > 0,
+        );
+        assert_eq!((cells, reads), (Ok(vec![0]), SETTLE_ATTEMPTS));
     }
 
     #[test]

@@ -7,7 +7,10 @@ use std::{
 
 use serde_json::Value;
 
-use crate::run::{hwptop, unprivileged, unprivileged_command};
+use crate::{
+    run::{hwptop, unprivileged, unprivileged_command},
+    whole::has_every_batch_and_error,
+};
 
 struct Expected {
     capture: &'static str,
@@ -130,6 +133,7 @@ fn check_json(snapshot: &Value, expected: &Expected) {
             assert_eq!(number(stage, "/items"), number(driver, items));
             assert_eq!(number(stage, "/recorded"), number(stage, "/seen"));
             assert_eq!(number(stage, "/lost"), 0);
+            has_every_batch_and_error(stage);
             seen += number(stage, "/seen");
         }
         if expected.is_paired {

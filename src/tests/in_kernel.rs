@@ -8,7 +8,9 @@ use std::{
 };
 
 use hwptop_abi::{InstanceArg, MAX_INSTANCES, STARTS_PER_INSTANCE, STARTS_PER_SLOT, Stage, Vendor};
-use hwptop_agent::{Ebpf, InstanceTotals, Source as _, TargetProcess, Totals};
+use hwptop_agent::{
+    Ebpf, InstanceTotals, Source as _, TargetProcess, Totals, snapshot::BatchSizes,
+};
 use hwptop_driver::{ObjectId, probes};
 
 const HWPT: ObjectId = ObjectId(7);
@@ -65,6 +67,46 @@ fn every_event_is_counted_under_its_instance_and_stage() {
         ),
         (100, 400, 200, 1)
     );
+}
+
+#[test]
+#[ignore = "needs root: loads eBPF"]
+fn every_end_is_counted_by_its_size_and_every_failure_by_its_code() {
+    /// Sizes, and what each is told as.
+    const SIZES: [(u32, u32); 9] = [
+        (0, 0),
+        (1, 1),
+        (63, 63),
+        (64, 64),
+        (65, 64),
+        (1024, 1024),
+        (1055, 1024),
+        (4095, 4032),
+        (1 << 20, 4032),
+    ];
+    let mut ebpf = attach(Duration::MAX);
+    for (ticket, (size, _)) in (1..).zip(SIZES) {
+        request(ticket, instance(3), size, 0);
+    }
+    // ENOTSUPP, which is the kernel's own, has no counter.
+    for (ticket, errno) in (100..).zip([5, 5, 110, 133, 524]) {
+        request(ticket, instance(3), 7, errno);
+    }
+    // Its start is not known.
+    probes::invalidate_end(200, instance(3), HWPT, 7, 22);
+    let totals = ebpf.read().expect("the maps can be read");
+    let request = only(&totals).stage(Stage::Request);
+    assert_eq!((request.0.seen, request.0.lost_no_start), (15, 1));
+    let sizes: BatchSizes = SIZES.iter().map(|(_, told)| (*told, 1)).collect();
+    let mut expected: Vec<(u32, u64)> = sizes.iter().collect();
+    expected.push((7, 6));
+    expected.sort_unstable();
+    assert_eq!(request.batches().iter().collect::<Vec<_>>(), expected);
+    assert_eq!(
+        request.error_codes().iter().collect::<Vec<_>>(),
+        [(0, 1), (5, 2), (22, 1), (110, 1), (133, 1)]
+    );
+    assert_eq!(request.0.errors, request.error_codes().total());
 }
 
 #[test]

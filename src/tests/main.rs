@@ -21,3 +21,4 @@ mod target_process;
 mod terminal;
 #[path = "../../tui/tests/support/tmux.rs"]
 mod tmux;
+mod whole;

@@ -22,6 +22,11 @@ pub(crate) fn stage(events: u64, items: u64, ns: u64) -> StageActivity {
         items,
         ..Default::default()
     };
+    if let Some(each) = items.checked_div(events) {
+        let each = u32::try_from(each).unwrap_or(u32::MAX);
+        let sizes = [(each, events - 1), (each.saturating_mul(2), 1)];
+        stage.batches = sizes.into_iter().collect();
+    }
     for event in 0..events {
         let factor = match event {
             last if last + 1 == events => 50,

@@ -13,6 +13,7 @@
 //! return, on an error and on a panic.
 
 mod app;
+mod carried;
 mod column;
 mod costs;
 mod error;

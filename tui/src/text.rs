@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use hwptop_agent::snapshot::{InstanceSnapshot, MeasuredBy, Snapshot};
 
 use crate::{
+    carried,
     column::{Layout, Row, width_of},
     figure::{self, ABSENT, mark, span},
 };
@@ -167,6 +168,15 @@ fn counts(text: &mut String, snapshot: &Snapshot) {
                 text,
                 format_args!("{}: {}", instance.name, types.join(", ")),
             );
+        }
+    }
+    for instance in &snapshot.instances {
+        for of_stage in [carried::batches, carried::errors] {
+            let told = carried::STAGES.map(|stage| of_stage(stage, instance.total.stage(stage)));
+            let told: Vec<String> = told.into_iter().flatten().collect();
+            if !told.is_empty() {
+                line(text, format_args!("{}: {}", instance.name, told.join("; ")));
+            }
         }
     }
 }

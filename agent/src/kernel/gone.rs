@@ -12,7 +12,7 @@ use aya::{
     maps::{Array, HashMap, Map, MapError, PerCpuArray, PerCpuValues, Queue},
     util::nr_cpus,
 };
-use hwptop_abi::{BUCKETS, RequestCell, StageCell};
+use hwptop_abi::{RequestCell, StageCell};
 
 use super::{
     attach::Kernel,
@@ -34,20 +34,6 @@ const INITIAL_PIDS: &str = "pid:[4026531836]";
 
 /// The programs' only variable: how often what they remember of slots came to be in doubt.
 const ENDED: &str = ".bss";
-
-const NO_REQUEST: RequestCell = RequestCell {
-    seen: 0,
-    items: 0,
-    errors: 0,
-    op_errors: 0,
-    request_ns: 0,
-    op_ns: 0,
-    ops_lost: 0,
-    unsplit_ns: 0,
-    request: [0; BUCKETS],
-    op: [0; BUCKETS],
-    rest: [0; BUCKETS],
-};
 
 /// Processes that are gone and still kept apart, with the reads that found them so, and when
 /// the first did.
@@ -112,7 +98,7 @@ impl Kernel {
         self.forget_known_slots()
             .map_err(SourceError::of_map(ENDED))?;
         let mut requests: PerCpuArray<_, Request> = self.map_mut("REQUESTS")?;
-        on_all_cpus(Request(NO_REQUEST))
+        on_all_cpus(Request(RequestCell::ZERO))
             .and_then(|none| requests.set(slot, none, 0))
             .map_err(SourceError::of_map("REQUESTS"))?;
         let mut submissions: PerCpuArray<_, Submission> = self.map_mut("SUBMISSIONS")?;

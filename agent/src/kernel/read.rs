@@ -7,7 +7,8 @@ use std::{
 
 use aya::maps::{Array, HashMap, Map, MapError, PerCpuArray, RingBuf};
 use hwptop_abi::{
-    InstanceArg, LostCell, MOCK_INSTANCE, RequestCell, SlowRecord, Stage, StageCell, Vendor,
+    BATCH_BUCKETS, InstanceArg, LostCell, MOCK_INSTANCE, RequestCell, SlowRecord, Stage, StageCell,
+    Vendor,
 };
 
 use super::{
@@ -23,12 +24,9 @@ use crate::{
     looking::program_times,
     totals::{
         HwQueues, InstanceKind, InstanceTotals, NO_INSTANCE, ObjectKey, ObjectTotals, Source,
-        SourceError, StageTotals, Stages, Totals,
+        SourceError, StageTotals, Stages, Totals, settled,
     },
 };
-
-/// How often a cell is read again that was copied in the middle of an event.
-const SETTLE_ATTEMPTS: u32 = 16;
 
 impl Source for Kernel {
     fn read(&mut self) -> Result<Totals, SourceError> {
@@ -173,43 +171,30 @@ impl Kernel {
         Ok(stages)
     }
 
-    /// Reads a cell until no request is half counted in the copy. Where they come too fast
-    /// for that, those in the middle are left to the next read.
+    /// What a slot's requests did. Where they come too fast for a settled copy, those in the
+    /// middle are left to the next read.
     fn requests(&self, slot: u32) -> Result<Stages, SourceError> {
         let map: PerCpuArray<_, Request> = self.map("REQUESTS")?;
+        let read = || map.get(&slot, 0).map(|cells| cells.to_vec());
+        let cells = settled(read, |Request(cell)| cell.is_settled());
         let mut stages = Stages::default();
-        for _ in 0..SETTLE_ATTEMPTS {
-            let cells = map.get(&slot, 0).map_err(SourceError::of_map("REQUESTS"))?;
-            stages = Stages::default();
-            for Request(cell) in cells.iter() {
-                add_request(&mut stages, cell);
-            }
-            if stages[Stage::Request as usize].is_settled() {
-                return Ok(stages);
-            }
+        for Request(cell) in &cells.map_err(SourceError::of_map("REQUESTS"))? {
+            add_request(&mut stages, cell);
         }
-        let request = &mut stages[Stage::Request as usize];
-        request.0.seen = request.recorded();
+        stages[Stage::Request as usize].leave_the_unsettled();
         Ok(stages)
     }
 
     /// As [`Self::requests`].
     fn submissions(&self, index: u32) -> Result<StageTotals, SourceError> {
         let map: PerCpuArray<_, Submission> = self.map("SUBMISSIONS")?;
+        let read = || map.get(&index, 0).map(|cells| cells.to_vec());
+        let cells = settled(read, |Submission(cell)| cell.is_settled());
         let mut totals = StageTotals::default();
-        for _ in 0..SETTLE_ATTEMPTS {
-            let cells = map
-                .get(&index, 0)
-                .map_err(SourceError::of_map("SUBMISSIONS"))?;
-            totals = StageTotals::default();
-            for Submission(cell) in cells.iter() {
-                totals.add(cell);
-            }
-            if totals.is_settled() {
-                return Ok(totals);
-            }
+        for Submission(cell) in &cells.map_err(SourceError::of_map("SUBMISSIONS"))? {
+            totals.add(cell);
         }
-        totals.0.seen = totals.recorded();
+        totals.leave_the_unsettled();
         Ok(totals)
     }
 
@@ -325,27 +310,29 @@ pub(super) fn add(sums: &mut Stages, stages: &Stages) {
 /// A cell's three histograms as three stages.
 fn add_request(stages: &mut Stages, cell: &RequestCell) {
     let sum = |buckets: &[u64]| buckets.iter().sum::<u64>();
-    let (ops, rests) = (sum(&cell.op), sum(&cell.rest));
+    let (ops, rests) = (sum(&cell.op) + cell.ops_lost, sum(&cell.rest));
     stages[Stage::Request as usize].add(&StageCell {
         seen: cell.seen,
         items: cell.items,
         errors: cell.errors,
         total_ns: cell.request_ns,
         buckets: cell.request,
+        batches: cell.batches,
+        error_codes: cell.error_codes,
         ..StageCell::ZERO
     });
-    stages[Stage::DriverOp as usize].add(&StageCell {
-        seen: ops + cell.ops_lost,
-        lost_no_start: cell.ops_lost,
-        items: if ops + cell.ops_lost > 0 {
-            cell.items
-        } else {
-            0
-        },
-        errors: cell.op_errors,
-        total_ns: cell.op_ns,
-        buckets: cell.op,
-    });
+    if ops > 0 {
+        stages[Stage::DriverOp as usize].add(&StageCell {
+            seen: ops,
+            lost_no_start: cell.ops_lost,
+            items: cell.items,
+            errors: cell.op_errors,
+            total_ns: cell.op_ns,
+            buckets: cell.op,
+            batches: op_batches(cell, ops),
+            error_codes: cell.op_error_codes,
+        });
+    }
     if rests > 0 {
         stages[Stage::Unattributed as usize].add(&StageCell {
             seen: rests,
@@ -354,6 +341,19 @@ fn add_request(stages: &mut Stages, cell: &RequestCell) {
             ..StageCell::ZERO
         });
     }
+}
+
+/// What the requests' driver ops handled: what the requests did, less those that ended before.
+/// These handled nothing, so the smallest are taken away.
+fn op_batches(cell: &RequestCell, ops: u64) -> [u64; BATCH_BUCKETS] {
+    let mut batches = cell.batches;
+    let mut before = cell.seen.saturating_sub(ops);
+    for count in &mut batches {
+        let taken = before.min(*count);
+        *count -= taken;
+        before -= taken;
+    }
+    batches
 }
 
 #[cfg(test)]

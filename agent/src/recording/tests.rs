@@ -28,6 +28,9 @@ fn totals(intervals: u64) -> Totals {
         totals.0.seen = count + 1;
         totals.0.lost_no_start = 1;
         totals.0.items = count * 16;
+        totals.0.batches[16] = count + 1;
+        totals.0.errors = count / 3;
+        totals.0.error_codes[5] = count / 3;
         totals
     };
     let mut instances = Vec::new();

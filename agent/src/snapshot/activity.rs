@@ -4,7 +4,7 @@ use hdrhistogram::Histogram;
 use hwptop_abi::{STAGES, Stage};
 use serde::{Deserialize, Serialize};
 
-use super::serial;
+use super::{BatchSizes, ErrorCodes, serial};
 
 /// What a stage of one instance did.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -29,6 +29,13 @@ pub struct StageActivity {
         with = "serial::histogram"
     )]
     pub latency: Histogram<u64>,
+    /// The seen ends by how many items they carried; empty for what is left of a request, which
+    /// carries none.
+    #[serde(default, skip_serializing_if = "BatchSizes::is_empty")]
+    pub batches: BatchSizes,
+    /// Ends with an error by its code.
+    #[serde(default, skip_serializing_if = "ErrorCodes::is_empty")]
+    pub error_codes: ErrorCodes,
 }
 
 impl Default for StageActivity {
@@ -41,6 +48,8 @@ impl Default for StageActivity {
             errors: 0,
             total_ns: 0,
             latency: serial::histogram::empty(),
+            batches: BatchSizes::default(),
+            error_codes: ErrorCodes::default(),
         }
     }
 }
@@ -50,7 +59,12 @@ impl StageActivity {
     #[must_use]
     pub fn is_empty(&self) -> bool {
         let counts = [self.seen, self.lost, self.items, self.errors];
-        counts == [0; 4] && self.recorded == 0 && self.total_ns == 0 && self.latency.is_empty()
+        counts == [0; 4]
+            && self.recorded == 0
+            && self.total_ns == 0
+            && self.latency.is_empty()
+            && self.batches.is_empty()
+            && self.error_codes.is_empty()
     }
 
     /// Takes in what came after.
@@ -67,6 +81,8 @@ impl StageActivity {
         }
         // Both resize by themselves and have the same precision.
         let _ = self.latency.add(&later.latency);
+        self.batches.add(&later.batches);
+        self.error_codes.add(&later.error_codes);
     }
 
     /// The items, where `stage`, whose activity it is, has any: what is left of a request
@@ -231,4 +247,39 @@ pub struct DriverCounts {
     pub submission_errors: u64,
     /// Guest queue faults.
     pub faults: u64,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn requests(batches: &[(u32, u64)], codes: &[(u32, u64)]) -> StageActivity {
+        StageActivity {
+            batches: batches.iter().copied().collect(),
+            error_codes: codes.iter().copied().collect(),
+            ..StageActivity::default()
+        }
+    }
+
+    #[test]
+    fn batches_and_errors_are_added_up_and_are_not_nothing() {
+        let mut sum = requests(&[(1, 2)], &[]);
+        assert!(!sum.is_empty() && !requests(&[], &[(5, 1)]).is_empty());
+        sum.add(&requests(&[(1, 1), (64, 3)], &[(5, 1)]));
+        assert_eq!(sum.batches.iter().collect::<Vec<_>>(), [(1, 3), (64, 3)]);
+        assert_eq!(sum.error_codes.iter().collect::<Vec<_>>(), [(5, 1)]);
+    }
+
+    #[test]
+    fn a_stage_that_was_recorded_before_there_were_batches_is_still_read() {
+        let old = r#"{"seen":2,"recorded":2,"lost":0,"items":6,"errors":1,"total_ns":9}"#;
+        let read: StageActivity = serde_json::from_str(old).unwrap();
+        assert_eq!((read.seen, read.errors), (2, 1));
+        assert!(read.batches.is_empty() && read.error_codes.is_empty());
+
+        let written = serde_json::to_string(&requests(&[(3, 2)], &[(5, 1)])).unwrap();
+        let read: StageActivity = serde_json::from_str(&written).unwrap();
+        assert_eq!(read.batches.at_quantile(1.0), Some(3));
+        assert_eq!(read.error_codes.total(), 1);
+    }
 }

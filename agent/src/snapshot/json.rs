@@ -3,7 +3,7 @@ use std::{borrow::Cow, collections::BTreeMap, time::UNIX_EPOCH};
 use hwptop_abi::Stage;
 use serde::Serialize;
 
-use super::{Activity, InstanceSnapshot, MeasuredBy, Snapshot, StageActivity};
+use super::{Activity, InstanceSnapshot, MeasuredBy, Snapshot, StageActivity, errno_name};
 use crate::{nanos, totals::InstanceKind};
 
 mod costs;
@@ -116,12 +116,31 @@ struct StagePart {
     items: Option<u64>,
     errors: u64,
     batch_factor: Option<f64>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    batches: Vec<BatchPart>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    error_codes: Vec<ErrorPart>,
     latency_ns_total: u64,
     latency_ns_mean: Option<f64>,
     latency_ns_p50: Option<u64>,
     latency_ns_p99: Option<u64>,
     latency_ns_p999: Option<u64>,
     latency_ns_max: Option<u64>,
+}
+
+/// Ends of one batch size. One above 63 is the least of its bucket.
+#[derive(Debug, Serialize)]
+struct BatchPart {
+    items: u32,
+    count: u64,
+}
+
+/// Ends with one errno; null for all codes that Linux has no name for.
+#[derive(Debug, Serialize)]
+struct ErrorPart {
+    errno: Option<u32>,
+    errno_name: Option<&'static str>,
+    count: u64,
 }
 
 #[derive(Debug, Serialize)]
@@ -254,6 +273,20 @@ fn stage_part(of: Stage, stage: &StageActivity) -> StagePart {
         items,
         errors: stage.errors,
         batch_factor: items.and_then(|_| stage.batch_factor()),
+        batches: stage
+            .batches
+            .iter()
+            .map(|(items, count)| BatchPart { items, count })
+            .collect(),
+        error_codes: stage
+            .error_codes
+            .iter()
+            .map(|(errno, count)| ErrorPart {
+                errno: (errno != 0).then_some(errno),
+                errno_name: errno_name(errno),
+                count,
+            })
+            .collect(),
         latency_ns_total: stage.total_ns,
         latency_ns_mean: stage.latency_ns_mean(),
         latency_ns_p50: stage.latency_ns(0.5),

@@ -1,6 +1,6 @@
 use std::time::{Instant, UNIX_EPOCH};
 
-use hwptop_abi::{Bucket, InstanceArg, SlowRecord, Vendor};
+use hwptop_abi::{Batch, Bucket, InstanceArg, SlowRecord, StageCell, Vendor};
 
 use super::*;
 use crate::{
@@ -17,6 +17,18 @@ fn timed(count: u64, ns: u64, items: u64, errors: u64) -> StageTotals {
     totals.0.errors = errors;
     totals.0.total_ns = count * ns;
     totals.0.buckets[Bucket::of(ns).index()] = count;
+    totals.0.error_codes[5] = errors;
+    if let Some(each) = items.checked_div(count) {
+        let each = u32::try_from(each).unwrap();
+        totals.0.batches[Batch::of(each).index()] = count;
+    }
+    totals
+}
+
+/// As [`timed`], of what is left of requests: nobody asks for its items.
+fn left(count: u64, ns: u64) -> StageTotals {
+    let mut totals = timed(count, ns, count, 0);
+    totals.0.batches = StageCell::ZERO.batches;
     totals
 }
 
@@ -25,7 +37,7 @@ fn stages(count: u64, errors: u64) -> Stages {
     stages[Stage::Request as usize] = timed(count, 1000, count * 64, errors);
     stages[Stage::DriverOp as usize] = timed(count, 970, count * 64, errors);
     stages[Stage::Submission as usize] = timed(count, 850, count * 65, 0);
-    stages[Stage::Unattributed as usize] = timed(count, 30, count, 0);
+    stages[Stage::Unattributed as usize] = left(count, 30);
     stages
 }
 
@@ -106,7 +118,7 @@ fn emulated_smmu() -> Snapshot {
     smmu.stages[Stage::HostSubmission as usize] = timed(4, 700, 8, 0);
     let mut unreached = Stages::default();
     unreached[Stage::Request as usize] = timed(1, 400, 0, 1);
-    unreached[Stage::Unattributed as usize] = timed(1, 400, 1, 0);
+    unreached[Stage::Unattributed as usize] = left(1, 400);
     let failure = SlowRecord {
         latency_ns: 9_000,
         instance: 0,

@@ -1,9 +1,11 @@
-use crate::{BUCKETS, MAX_INSTANCES};
+use crate::{BATCH_BUCKETS, BUCKETS, ERROR_CODES, MAX_INSTANCES};
 
 /// What one CPU knows of one (instance, stage). All counts are since load.
 ///
 /// `seen` is counted when an end probe fires and every seen event is either in
-/// a bucket or in `lost_no_start`: seen = Σ buckets + lost.
+/// a bucket or in `lost_no_start`: seen = Σ buckets + lost. It is in a bucket of
+/// `batches`, too, whether its start is known or not: seen = Σ batches; and where it is
+/// an error, under its code: errors = Σ error_codes.
 #[repr(C)]
 #[derive(Clone, Copy, Debug)]
 pub struct StageCell {
@@ -20,6 +22,10 @@ pub struct StageCell {
     pub total_ns: u64,
     /// Recorded latencies by [`crate::Bucket`].
     pub buckets: [u64; BUCKETS],
+    /// Ends by how many items they carried, by [`crate::Batch`].
+    pub batches: [u64; BATCH_BUCKETS],
+    /// Ends with an error by its code, by [`crate::error_index`].
+    pub error_codes: [u64; ERROR_CODES],
 }
 
 impl StageCell {
@@ -31,7 +37,22 @@ impl StageCell {
         errors: 0,
         total_ns: 0,
         buckets: [0; BUCKETS],
+        batches: [0; BATCH_BUCKETS],
+        error_codes: [0; ERROR_CODES],
     };
+
+    /// Whether every end is counted wherever it belongs. While programs run, a copy of the cell
+    /// can be in the middle of one.
+    #[must_use]
+    pub fn is_settled(&self) -> bool {
+        self.seen == sum(&self.buckets) + self.lost_no_start
+            && self.seen == sum(&self.batches)
+            && self.errors == sum(&self.error_codes)
+    }
+}
+
+pub(crate) fn sum(counts: &[u64]) -> u64 {
+    counts.iter().sum()
 }
 
 /// What one CPU knows of the guest queue in front of one instance.
@@ -134,7 +155,7 @@ pub const fn start_slot(instance_number: u32, ticket: u64) -> u32 {
 }
 
 const _: () = {
-    assert!(size_of::<StageCell>() == 5 * 8 + BUCKETS * 8);
+    assert!(size_of::<StageCell>() == (5 + BUCKETS + BATCH_BUCKETS + ERROR_CODES) * 8);
     // The kernel's limit for one value of a per-CPU map (PCPU_MIN_UNIT_SIZE).
     assert!(size_of::<StageCell>() <= 32 * 1024);
     assert!(size_of::<GuestCell>() == 32);
@@ -153,6 +174,21 @@ mod tests {
         assert_eq!(start.until(7 + 64, 1_500), None);
         assert_eq!(Start::from_raw(0).until(7, 1_500), None);
         assert_eq!(Start::from_raw(start.raw()), start);
+    }
+
+    #[test]
+    fn a_cell_that_was_copied_in_the_middle_of_an_event_is_not_settled() {
+        let mut cell = StageCell::ZERO;
+        assert!(cell.is_settled());
+        cell.seen = 1;
+        cell.lost_no_start = 1;
+        assert!(!cell.is_settled());
+        cell.batches[3] = 1;
+        assert!(cell.is_settled());
+        cell.errors = 1;
+        assert!(!cell.is_settled());
+        cell.error_codes[5] = 1;
+        assert!(cell.is_settled());
     }
 
     #[test]

@@ -11,7 +11,9 @@
     reason = "bit fields and bucket numbers are masked to their width before the cast"
 )]
 
+mod batch;
 mod cell;
+mod errno;
 mod histogram;
 mod instance;
 mod kernel;
@@ -19,10 +21,12 @@ mod record;
 mod slow;
 mod stage;
 
+pub use batch::{BATCH_BUCKETS, BATCH_MAX, Batch};
 pub use cell::{
     GuestCell, START_SLOTS, STARTS_PER_INSTANCE, STARTS_PER_SLOT, StageCell, Start,
     UnattributedCell, start_slot,
 };
+pub use errno::{ERROR_CODES, error_index};
 pub use histogram::{BUCKETS, Bucket, MAX_TRACKABLE_NS};
 pub use instance::{InstanceArg, MAX_INSTANCES, Vendor};
 pub use kernel::{

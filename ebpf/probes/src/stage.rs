@@ -4,7 +4,10 @@ use aya_ebpf::{
     EbpfContext as _, helpers::generated::bpf_ktime_get_ns, maps::Array, programs::ProbeContext,
 };
 use aya_log_ebpf::warn;
-use hwptop_abi::{Bucket, InstanceArg, SlowRecord, Stage, Start, start_slot};
+use hwptop_abi::{
+    BATCH_BUCKETS, BUCKETS, Batch, Bucket, InstanceArg, SlowRecord, Stage, Start, error_index,
+    start_slot,
+};
 
 use crate::maps::{CELLS, CONFIG, INSTANCES, SLOW, UNATTRIBUTED};
 
@@ -74,8 +77,13 @@ pub fn end(ctx: &ProbeContext, stage: Stage, starts: &Array<u64>) {
     unsafe {
         add(&raw mut (*cell).seen, 1);
         add(&raw mut (*cell).items, u64::from(items));
+        // The mask keeps the index inside the array, in words that the verifier understands.
+        let batch = Batch::of(items).index() & (BATCH_BUCKETS - 1);
+        add((&raw mut (*cell).batches).cast::<u64>().add(batch), 1);
         if errno != 0 {
             add(&raw mut (*cell).errors, 1);
+            let code = error_index(u64::from(errno));
+            add((&raw mut (*cell).error_codes).cast::<u64>().add(code), 1);
         }
     }
     let Some(latency_ns) = since_start(starts, number, ticket, end_ns) else {
@@ -83,10 +91,9 @@ pub fn end(ctx: &ProbeContext, stage: Stage, starts: &Array<u64>) {
         unsafe { add(&raw mut (*cell).lost_no_start, 1) };
         return;
     };
-    // SAFETY: as above; the mask keeps the index inside the array, in words
-    // that the verifier understands.
+    // SAFETY: as above.
     unsafe {
-        let index = Bucket::of(latency_ns).index() & (hwptop_abi::BUCKETS - 1);
+        let index = Bucket::of(latency_ns).index() & (BUCKETS - 1);
         add(&raw mut (*cell).total_ns, latency_ns);
         add((&raw mut (*cell).buckets).cast::<u64>().add(index), 1);
     }

@@ -1,6 +1,6 @@
 //! AMD-Vi: submissions of the host's own, since this kernel has no nested invalidation for it.
 
-use super::guest::{run, total};
+use super::guest::{is_whole, run, total};
 
 #[test]
 #[ignore = "needs the lab x86-amd: unmaps through its IOMMU"]
@@ -35,6 +35,7 @@ fn every_wait_that_queues_a_command_is_counted_once_with_what_was_queued_before(
     let few = elsewhere.is_some_and(|elsewhere| elsewhere < commands / 20);
     assert!(few, "{elsewhere:?} of {commands}: {instance}");
     assert!(items >= submissions(instance), "{instance}");
+    is_whole(instance, &["host submission"]);
     let driven = left.snapshot("driven");
     let driven = submissions(driven.instance());
     // What attaches the device comes with it; what detaches it may come after.

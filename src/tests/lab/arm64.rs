@@ -6,7 +6,7 @@ use hwptop_driver::{
 };
 use serde_json::json;
 
-use super::guest::{Snapshot, capture, commands, run, total};
+use super::guest::{Snapshot, capture, commands, is_whole, run, total};
 
 const PROFILE: &str = "arm64-smmuv3";
 
@@ -69,6 +69,7 @@ fn adds_up(snapshot: &Snapshot, expected: Expected) {
             let counted = (total(of, stage, "seen"), total(of, stage, "items"));
             assert_eq!(counted, (seen, items), "{stage}: {of}");
         }
+        is_whole(of, &["request", "driver op", "submission"]);
         assert_eq!(total(of, "unattributed", "seen"), requests, "{of}");
         let time = |stage| total(of, stage, "latency_ns_total");
         let parts = time("driver op") + time("unattributed");
@@ -168,6 +169,13 @@ fn a_command_that_the_kernel_refuses_is_one_failed_entry_in_every_view() {
     let request = |figure| total(instance, "request", figure);
     assert_eq!((request("seen"), request("errors")), (2, 1), "{instance}");
     assert_eq!(total(instance, "submission", "items"), 3, "{instance}");
+    // Three entries each: those in front of the failure, and again.
+    for stage in ["request", "driver op"] {
+        let stage = &instance["total"]["stages"][stage];
+        assert_eq!(stage["batches"], json!([{ "items": 3, "count": 2 }]));
+        let failed = json!([{ "errno": 5, "errno_name": "EIO", "count": 1 }]);
+        assert_eq!(stage["error_codes"], failed, "{stage}");
+    }
 
     let shown = "entry 3 of 4, EIO, handled 3";
     let (text, svg) = (left.file("text"), words(&left.file("svg")));

@@ -10,6 +10,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 use super::lab;
+use crate::whole::has_every_batch_and_error;
 
 /// Shell functions that the scripts below share.
 ///
@@ -141,6 +142,14 @@ pub(super) fn total(of: &Value, stage: &str, figure: &str) -> u64 {
     value
         .as_u64()
         .unwrap_or_else(|| panic!("no {figure} of {stage} in {of}"))
+}
+
+/// Checks that every end of `stages`, since the beginning, has its batch size and every failure
+/// its code.
+pub(super) fn is_whole(of: &Value, stages: &[&str]) {
+    for stage in stages {
+        has_every_batch_and_error(&of["total"]["stages"][stage]);
+    }
 }
 
 /// A stream of commands as a capture, all at once.

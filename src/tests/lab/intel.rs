@@ -1,9 +1,9 @@
 //! What the kernel probes say of a VT-d unit and of the selftest's mock, held against what
 //! was done and against the kernel's own counters.
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
-use super::guest::{run, total};
+use super::guest::{is_whole, run, total};
 
 const PROFILE: &str = "x86-intel";
 
@@ -41,6 +41,12 @@ fn every_request_and_entry_is_counted_by_nested_hwpt_and_by_viommu() {
             [2 * requests, 2 * requests, 2 * entries, 0, 0],
             "{stage}"
         );
+        // Powers of two begin a bucket each: every size is told exactly.
+        assert_eq!(
+            mock["total"]["stages"][stage]["batches"],
+            batches(2 * EACH),
+            "{stage}"
+        );
     }
     assert_eq!(snapshot.0["events"]["lost"], 0);
     assert_eq!(snapshot.0["failures"], Value::Array(Vec::new()));
@@ -75,8 +81,19 @@ fn every_request_and_entry_is_counted_by_nested_hwpt_and_by_viommu() {
             [requests, entries, 0, 0],
             "{name}"
         );
+        assert_eq!(
+            object["total"]["stages"]["request"]["batches"],
+            batches(EACH),
+            "{name}"
+        );
     }
     assert_eq!(snapshot.objects().len(), 2);
+}
+
+/// So many requests of each size.
+fn batches(each: u64) -> Value {
+    let sizes = (0..SIZES).map(|power| json!({ "items": 1 << power, "count": each }));
+    sizes.collect()
 }
 
 /// What `dmar_perf_latency` says of IOTLB invalidations: their number, and the mean in
@@ -154,6 +171,8 @@ fn submissions_agree_with_the_kernels_own_statistics() {
         [figure("recorded"), figure("lost"), figure("errors")],
         [counted + others, 0, 0]
     );
+
+    is_whole(unit, &["host submission"]);
 
     let [total_ns, longest_ns] = ["latency_ns_total", "latency_ns_max"].map(figure);
     let [least_ns, most_ns] = [mean_us, mean_us + 1].map(|mean| mean * counted * 1_000);

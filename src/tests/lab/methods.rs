@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::guest::{Left, Snapshot, run, total};
+use super::guest::{Left, Snapshot, is_whole, run, total};
 
 const PROFILE: &str = "x86-intel";
 
@@ -34,6 +34,7 @@ fn counts_both_objects(snapshot: &Snapshot, stages: &[&str]) {
                 [REQUESTS, REQUESTS, ENTRIES, 0, 0],
                 "{stage}: {object}"
             );
+            is_whole(object, &[stage]);
         }
     }
     let events = &snapshot.0["events"];

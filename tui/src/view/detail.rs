@@ -1,7 +1,7 @@
 //! Where there is room below the table: the distribution of each stage of an
 //! instance, and its tail over time.
 
-use hwptop_agent::snapshot::{InstanceSnapshot, Snapshot, StageActivity};
+use hwptop_agent::snapshot::{self, InstanceSnapshot, Snapshot, StageActivity};
 use ratatui::{layout::Rect, style::Style};
 
 use super::{
@@ -10,7 +10,7 @@ use super::{
 };
 use crate::theme::{quiet, strong};
 use crate::{
-    Theme,
+    Theme, carried,
     column::Mark,
     figure,
     history::{History, Tail},
@@ -24,6 +24,8 @@ const BLOCK_LEAST: u16 = 5;
 const BLOCK_SHARED: u16 = 6;
 /// The height from which on the distributions are shown above the chart.
 const BARS_FROM: u16 = 16;
+/// The height from which on the batch sizes are told below them.
+const BATCHES_FROM: u16 = 22;
 /// The height of what is left from which on both stages have a chart.
 const BOTH_CHARTS_FROM: u16 = 10;
 const GAP: u16 = 2;
@@ -97,7 +99,11 @@ fn draw_block(
     let stages = stages(instance, canvas.theme);
     let mut y = 1;
     if canvas.height() >= BARS_FROM {
-        y = draw_distributions(&stages, scale, y, canvas) + 1;
+        y = draw_distributions(&stages, scale, y, canvas);
+        if canvas.height() >= BATCHES_FROM {
+            y = draw_batches(instance, y, canvas);
+        }
+        y += 1;
     }
     let left = canvas.height().saturating_sub(y);
     let charts = if left >= BOTH_CHARTS_FROM {
@@ -142,6 +148,18 @@ pub(super) fn draw_title(instance: &InstanceSnapshot, canvas: &mut Canvas) {
         &"─".repeat(usize::from(canvas.width().saturating_sub(x))),
         quiet(),
     );
+}
+
+/// Returns the line after the last.
+fn draw_batches(instance: &InstanceSnapshot, mut y: u16, canvas: &mut Canvas) -> u16 {
+    for stage in snapshot::Stage::PROBED {
+        let told = carried::batches(stage, instance.interval.stage(stage));
+        // Instances side by side keep their lines at one height.
+        let line = told.unwrap_or_else(|| format!("{}: {}", carried::what(stage), figure::ABSENT));
+        canvas.put(0, y, &line, quiet());
+        y += 1;
+    }
+    y
 }
 
 /// One bar per percentile on a logarithmic scale.

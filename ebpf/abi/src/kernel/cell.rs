@@ -1,4 +1,4 @@
-use crate::BUCKETS;
+use crate::{BATCH_BUCKETS, BUCKETS, ERROR_CODES, cell::sum};
 
 /// Histograms of one request: the whole, its driver op, what is left.
 pub const REQUEST_PARTS: usize = 3;
@@ -6,7 +6,7 @@ pub const REQUEST_PARTS: usize = 3;
 /// What one CPU knows of the requests of one slot. All counts are since load.
 ///
 /// The parts share what they have in common, because a request is counted in one go when
-/// it ends: seen = Σ `request`. Of the driver ops seen in them, Σ `op` + `ops_lost`; those are
+/// it ends: seen = Σ `request` = Σ `batches`, errors = Σ `error_codes`. Of the driver ops seen in them, Σ `op` + `ops_lost`; those are
 /// the requests that are not split: their time is `unsplit_ns`, and
 /// `request_ns` − `unsplit_ns` − `op_ns` is the sum of what is in `rest`.
 #[repr(C)]
@@ -34,6 +34,47 @@ pub struct RequestCell {
     pub op: [u64; BUCKETS],
     /// Latencies of requests less their driver ops, of those that are split.
     pub rest: [u64; BUCKETS],
+    /// Requests by how many entries were handled, by [`crate::Batch`].
+    pub batches: [u64; BATCH_BUCKETS],
+    /// Requests that ended with an error by its code, by [`crate::error_index`].
+    pub error_codes: [u64; ERROR_CODES],
+    /// The driver ops among them: `op_errors` = Σ `op_error_codes`.
+    pub op_error_codes: [u64; ERROR_CODES],
+}
+
+impl RequestCell {
+    /// A cell in which nothing was counted.
+    pub const ZERO: Self = Self {
+        seen: 0,
+        items: 0,
+        errors: 0,
+        op_errors: 0,
+        request_ns: 0,
+        op_ns: 0,
+        ops_lost: 0,
+        unsplit_ns: 0,
+        request: [0; BUCKETS],
+        op: [0; BUCKETS],
+        rest: [0; BUCKETS],
+        batches: [0; BATCH_BUCKETS],
+        error_codes: [0; ERROR_CODES],
+        op_error_codes: [0; ERROR_CODES],
+    };
+
+    /// Whether every request is counted wherever it belongs. While programs run, a copy of the
+    /// cell can be in the middle of one.
+    #[must_use]
+    pub fn is_settled(&self) -> bool {
+        let (ops, rest) = (sum(&self.op), sum(&self.rest));
+        // Nothing is split where driver ops are not timed.
+        let split = rest + self.ops_lost;
+        self.seen == sum(&self.request)
+            && self.seen == sum(&self.batches)
+            && (split == self.seen || split == 0)
+            && ops <= rest
+            && self.errors == sum(&self.error_codes)
+            && self.op_errors == sum(&self.op_error_codes)
+    }
 }
 
 /// Ends that no start was found for, and what else went by.
@@ -65,7 +106,10 @@ pub struct HwQueueCell {
 }
 
 const _: () = {
-    assert!(size_of::<RequestCell>() == 8 * 8 + REQUEST_PARTS * BUCKETS * 8);
+    assert!(
+        size_of::<RequestCell>()
+            == (8 + REQUEST_PARTS * BUCKETS + BATCH_BUCKETS + 2 * ERROR_CODES) * 8
+    );
     // The kernel's limit for one value of a per-CPU map (PCPU_MIN_UNIT_SIZE).
     assert!(size_of::<RequestCell>() <= 32 * 1024);
     assert!(size_of::<LostCell>() == 40);

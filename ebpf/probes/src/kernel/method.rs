@@ -1,4 +1,4 @@
-use core::ffi::c_void;
+use core::{ffi::c_void, mem::MaybeUninit};
 
 use aya_ebpf::helpers::generated::{bpf_probe_read_kernel, bpf_probe_read_user};
 
@@ -88,22 +88,21 @@ impl Method for Kprobe {
     }
 }
 
-/// The half word at `offset` of a structure of the kernel or of the process that runs; 0 where
-/// it cannot be read. On x86-64 and arm64 the kernel's addresses have the highest bit set, and
-/// a process' have not.
+/// `N` half words from `offset` on of a structure of the kernel or of the process that runs; 0
+/// where they cannot be read. On x86-64 and arm64 the kernel's addresses have the highest bit set,
+/// and a process' have not.
 #[inline(always)]
-pub(super) fn int_anywhere(base: *const u8, offset: u32) -> u32 {
-    if (base as i64) < 0 {
-        return Kprobe::int(base, offset);
-    }
-    let mut value = 0u32;
-    // SAFETY: the helper checks the address.
+pub(super) fn ints_anywhere<const N: usize>(base: *const u8, offset: u32) -> [u32; N] {
+    let mut values = MaybeUninit::<[u32; N]>::uninit();
+    let (into, bytes) = (values.as_mut_ptr().cast(), 4 * N as u32);
+    let from = base.wrapping_add(offset as usize).cast();
+    // SAFETY: the helpers check the address, and write zeros where they refuse it.
     unsafe {
-        bpf_probe_read_user(
-            (&raw mut value).cast(),
-            4,
-            base.wrapping_add(offset as usize).cast(),
-        )
-    };
-    value
+        if (base as i64) < 0 {
+            bpf_probe_read_kernel(into, bytes, from);
+        } else {
+            bpf_probe_read_user(into, bytes, from);
+        }
+        values.assume_init()
+    }
 }

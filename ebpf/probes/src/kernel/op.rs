@@ -1,11 +1,13 @@
 use core::ffi::c_void;
 
 use aya_ebpf::helpers::generated::bpf_ktime_get_ns;
+use hwptop_abi::NOT_KNOWN;
 
 use super::{
     layout::layout,
     maps::LOST,
-    method::Method,
+    method::{Method, ints_anywhere},
+    request::ENTRY_NUM,
     thread::{self, Thread, is_same, is_within, low_half},
 };
 use crate::stage::add;
@@ -25,15 +27,16 @@ pub(super) fn begin<M: Method>(ctx: *mut c_void, target: u64, array: *const u8, 
         (*thread).op = ctx as u64;
         (*thread).target = target;
         (*thread).instance = instance;
-        (*thread).array = array as u64;
-        (*thread).asked = M::int(array, layout!(array_entry_num));
+        if !M::ONE_CONTEXT {
+            (*thread).array = array as u64;
+        }
         (*thread).op_ns = bpf_ktime_get_ns().wrapping_neg();
     }
 }
 
-/// It ended, with what it handled in its array, which only fexit is given again.
+/// It answered `result`, with what it handled in its array, which only fexit is given again.
 #[inline(always)]
-pub(super) fn end<M: Method>(ctx: *mut c_void, array: Option<*const u8>) {
+pub(super) fn end<M: Method>(ctx: *mut c_void, array: Option<*const u8>, result: i32) {
     // First, so that the program's own work is not measured.
     // SAFETY: the helper has no preconditions.
     let end_ns = unsafe { bpf_ktime_get_ns() };
@@ -49,6 +52,10 @@ pub(super) fn end<M: Method>(ctx: *mut c_void, array: Option<*const u8>) {
         let array = array.unwrap_or((*thread).array as *const u8);
         (*thread).op_ns = minus_start_ns.wrapping_add(end_ns);
         (*thread).handled = M::int(array, layout!(array_entry_num));
+        if result < 0 && (*thread).asked == NOT_KNOWN {
+            // The request's own count is not written before it ends.
+            [(*thread).asked] = ints_anywhere(thread::command(thread), ENTRY_NUM);
+        }
     }
 }
 

@@ -95,7 +95,7 @@ macro_rules! driver_op {
         #[doc = $function]
         #[fexit]
         pub fn $end(ctx: FExitContext) -> i32 {
-            op::end::<Fentry>(ctx.as_ptr(), Some(ctx.arg(1)));
+            op::end::<Fentry>(ctx.as_ptr(), Some(ctx.arg(1)), ctx.arg(2));
             0
         }
 
@@ -112,7 +112,7 @@ macro_rules! driver_op {
         #[doc = $function]
         #[kretprobe]
         pub fn $k_end(ctx: RetProbeContext) -> u32 {
-            op::end::<Kprobe>(ctx.as_ptr(), None);
+            op::end::<Kprobe>(ctx.as_ptr(), None, ctx.ret());
             0
         }
     };

@@ -1,20 +1,22 @@
 use core::ffi::c_void;
 
 use aya_ebpf::helpers::generated::bpf_ktime_get_ns;
-use hwptop_abi::{BUCKETS, Bucket, NOT_KNOWN};
+use hwptop_abi::{
+    BATCH_BUCKETS, BUCKETS, Batch, Bucket, ERROR_CODES, NOT_KNOWN, RequestCell, error_index,
+};
 
 use super::{
     layout::layout,
     maps::{LOST, REQUESTS},
-    method::{Kprobe, Method, int_anywhere},
+    method::{Kprobe, Method, ints_anywhere},
     record, slot,
-    thread::{self, is_same, is_within, top_of_stack},
+    thread::{self, Thread, is_near, is_same, top_of_stack},
 };
 use crate::stage::add;
 
 /// Offsets of the uAPI structure.
 pub(super) const HWPT_ID: u32 = 4;
-const ENTRY_NUM: u32 = 24;
+pub(super) const ENTRY_NUM: u32 = 24;
 
 /// `_IO(IOMMUFD_TYPE, IOMMUFD_CMD_HWPT_INVALIDATE)`.
 const IOMMU_HWPT_INVALIDATE: u32 = (b';' as u32) << 8 | 0x8d;
@@ -43,7 +45,7 @@ pub(super) fn begin<M: Method>(ctx: *mut c_void, ucmd: *const u8) {
         // It is known where the driver is reached.
         (*thread).asked = NOT_KNOWN;
         (*thread).context = M::long(ucmd, layout!(ucmd_ictx));
-        (*thread).command = M::long(ucmd, layout!(ucmd_cmd));
+        (*thread).command = ucmd as u64;
         (*thread).start_ns = bpf_ktime_get_ns();
     }
 }
@@ -64,50 +66,129 @@ pub(super) fn end<M: Method>(ctx: *mut c_void, result: i32) {
             return lost();
         }
         (*thread).request = 0;
-        if layout!(only_tgid) != 0 && layout!(only_tgid) != slot::tgid() {
-            return;
-        }
         let latency_ns = end_ns - (*thread).start_ns;
-        let with_op = layout!(driver_ops) != 0 && is_within((*thread).op as u32, outer);
+        let op = (*thread).op;
+        let with_op = op != 0 && is_near(op as u32, outer as u32);
         let op_ns = (*thread).op_ns;
         // One whose end was not seen is longer than anything.
-        let is_timed = with_op && op_ns <= latency_ns;
-        if !is_timed {
-            // The driver was not reached, its end was not seen, or it has no programs.
-            let command = (*thread).command as *const u8;
-            (*thread).target = u64::from(int_anywhere(command, HWPT_ID));
-            (*thread).handled = int_anywhere(command, ENTRY_NUM);
+        if with_op && op_ns <= latency_ns {
+            split(thread, latency_ns, op_ns, result);
+        } else {
+            unsplit(thread, latency_ns, with_op, result);
         }
-        let Some(cell) = REQUESTS.get_ptr_mut(slot::of(thread, (*thread).instance)) else {
+    }
+}
+
+/// Counts a request with its driver op.
+///
+/// # Safety
+/// `thread` points into the map.
+#[inline(always)]
+unsafe fn split(thread: *mut Thread, latency_ns: u64, op_ns: u64, result: i32) {
+    // SAFETY: the caller's; pointers are into the maps.
+    unsafe {
+        let Some(cell) = whole(thread, latency_ns) else {
             return;
         };
-        (*cell).seen += 1;
-        (*cell).items += u64::from((*thread).handled);
-        (*cell).request_ns += latency_ns;
-        count(&raw mut (*cell).request, latency_ns);
-        if is_timed {
-            (*cell).op_ns += op_ns;
-            count(&raw mut (*cell).op, op_ns);
-            count(&raw mut (*cell).rest, latency_ns - op_ns);
-        } else if with_op || (layout!(driver_ops) != 0 && result >= 0) {
-            // None succeeds without the driver: kprobes are left out while the CPU is in the
-            // middle of a bpf() call.
-            (*thread).op = 0;
-            (*cell).ops_lost += 1;
-            (*cell).unsplit_ns += latency_ns;
-        } else if layout!(driver_ops) != 0 {
-            count(&raw mut (*cell).rest, latency_ns);
+        (*cell).op_ns += op_ns;
+        count(&raw mut (*cell).op, op_ns);
+        count(&raw mut (*cell).rest, latency_ns - op_ns);
+        outcome(thread, cell, latency_ns, true, result);
+    }
+}
+
+/// Counts a request of which the driver was not reached, its end was not seen, or it has no
+/// programs.
+///
+/// # Safety
+/// `thread` points into the map.
+#[inline(always)]
+unsafe fn unsplit(thread: *mut Thread, latency_ns: u64, with_op: bool, result: i32) {
+    // SAFETY: the caller's; pointers are into the maps.
+    unsafe {
+        read_outcome(thread);
+        let Some(cell) = whole(thread, latency_ns) else {
+            return;
+        };
+        if layout!(driver_ops) != 0 {
+            if with_op || result >= 0 {
+                // None succeeds without the driver: kprobes are left out while the CPU is in the
+                // middle of a bpf() call.
+                (*thread).op = 0;
+                (*cell).ops_lost += 1;
+                (*cell).unsplit_ns += latency_ns;
+            } else {
+                count(&raw mut (*cell).rest, latency_ns);
+            }
         }
+        outcome(thread, cell, latency_ns, with_op, result);
+    }
+}
+
+/// Counts what all requests have, and answers where.
+///
+/// # Safety
+/// `thread` points into the map.
+#[inline(always)]
+unsafe fn whole(thread: *mut Thread, latency_ns: u64) -> Option<*mut RequestCell> {
+    // SAFETY: the caller's; pointers are into the maps.
+    unsafe {
+        let cell = REQUESTS.get_ptr_mut(slot::of(thread, (*thread).instance))?;
+        let handled = (*thread).handled;
+        (*cell).seen += 1;
+        (*cell).items += u64::from(handled);
+        (*cell).request_ns += latency_ns;
+        count_batch(&raw mut (*cell).batches, handled);
+        count(&raw mut (*cell).request, latency_ns);
+        Some(cell)
+    }
+}
+
+/// Counts a failure, and keeps what failed or was slow.
+///
+/// # Safety
+/// `thread` and `cell` point into the maps.
+#[inline(always)]
+unsafe fn outcome(
+    thread: *mut Thread,
+    cell: *mut RequestCell,
+    latency_ns: u64,
+    with_op: bool,
+    result: i32,
+) {
+    // SAFETY: the caller's.
+    unsafe {
         if result < 0 {
             (*cell).errors += 1;
+            count_error(&raw mut (*cell).error_codes, result);
             if with_op {
                 (*cell).op_errors += 1;
+                count_error(&raw mut (*cell).op_error_codes, result);
+                if (*thread).asked == NOT_KNOWN && (*thread).op_ns <= latency_ns {
+                    // The driver did not fail: it handled all.
+                    (*thread).asked = (*thread).handled;
+                }
             }
             record::failure(thread, latency_ns, result);
         }
         if latency_ns >= layout!(slow_ns) {
             record::slow_request(thread, latency_ns, result);
         }
+    }
+}
+
+/// Which object a request went to and what it handled, as its own structure has it.
+///
+/// # Safety
+/// `thread` points into the map.
+#[inline(always)]
+unsafe fn read_outcome(thread: *mut Thread) {
+    // SAFETY: the caller's.
+    unsafe {
+        // One look takes both and what is between.
+        let [hwpt, _, _, _, _, handled] = ints_anywhere(thread::command(thread), HWPT_ID);
+        (*thread).target = u64::from(hwpt);
+        (*thread).handled = handled;
     }
 }
 
@@ -130,7 +211,7 @@ pub(super) fn begin_call(ctx: *mut c_void, number: u32, command: *const u8) {
         (*thread).instance = 0;
         (*thread).context = 0;
         (*thread).command = command as u64;
-        (*thread).asked = int_anywhere(command, ENTRY_NUM);
+        [(*thread).asked] = ints_anywhere(command, ENTRY_NUM);
         (*thread).start_ns = bpf_ktime_get_ns();
     }
 }
@@ -162,6 +243,22 @@ pub(super) unsafe fn count(histogram: *mut [u64; BUCKETS], ns: u64) {
     let index = Bucket::of(ns).index() & (BUCKETS - 1);
     // SAFETY: the caller's.
     unsafe { *histogram.cast::<u64>().add(index) += 1 };
+}
+
+/// As [`count`], of a batch of `items`.
+#[inline(always)]
+pub(super) unsafe fn count_batch(batches: *mut [u64; BATCH_BUCKETS], items: u32) {
+    let index = Batch::of(items).index() & (BATCH_BUCKETS - 1);
+    // SAFETY: the caller's.
+    unsafe { *batches.cast::<u64>().add(index) += 1 };
+}
+
+/// As [`count`], of what an end answered that is an error.
+#[inline(always)]
+pub(super) unsafe fn count_error(codes: *mut [u64; ERROR_CODES], result: i32) {
+    let index = error_index(i64::from(result).unsigned_abs());
+    // SAFETY: the caller's; the index is below the length.
+    unsafe { *codes.cast::<u64>().add(index) += 1 };
 }
 
 #[inline(never)]

@@ -9,9 +9,9 @@ use hwptop_abi::{KernelInstance, MISSING, MOCK_INSTANCE, NAME_BYTES, SlotKey};
 use super::{
     layout::layout,
     maps::{FREE_INSTANCES, FREE_SLOTS, INSTANCE_OF, KERNEL_INSTANCES, SLOT_OF},
-    method::{Fentry, Kprobe, Method as _, int_anywhere},
+    method::{Fentry, Kprobe, Method as _, ints_anywhere},
     request::HWPT_ID,
-    thread::Thread,
+    thread::{self, Thread},
 };
 use crate::stage::add;
 
@@ -35,8 +35,9 @@ pub(super) fn end_of_object() {
 
 /// The process that runs.
 #[inline(always)]
-pub(super) fn tgid() -> u32 {
-    if layout!(task_tgid) == MISSING {
+fn tgid() -> u32 {
+    let offset = layout!(task_tgid);
+    if offset == MISSING {
         // Without BTF. It is dearer by a call.
         // SAFETY: the helper has no preconditions.
         return (unsafe { bpf_get_current_pid_tgid() } >> 32) as u32;
@@ -44,11 +45,15 @@ pub(super) fn tgid() -> u32 {
     // SAFETY: the helper has no preconditions.
     Fentry::int(
         unsafe { bpf_get_current_task_btf() }.cast_const().cast(),
-        layout!(task_tgid),
+        offset,
     )
 }
 
-/// The slot of the request that `thread` is in, as far as `instance` had it.
+/// What [`of`] answers where the request is of a process that is not watched: beyond any map.
+const NOBODYS: u32 = u32::MAX;
+
+/// The slot of the request that `thread` is in, as far as `instance` had it. What is remembered
+/// was found for a process that is watched, at a time when the ends of objects are noticed.
 ///
 /// # Safety
 /// `thread` points into the map.
@@ -61,7 +66,6 @@ pub(super) unsafe fn of(thread: *mut Thread, instance: u64) -> u32 {
             && (*known).context == (*thread).context
             && (*known).instance == instance
             && (*known).tgid == tgid()
-            && layout!(ends_noticed) != 0
             && (*known).ended == ended() + 1
         {
             return (*known).slot;
@@ -72,8 +76,10 @@ pub(super) unsafe fn of(thread: *mut Thread, instance: u64) -> u32 {
 
 #[inline(never)]
 fn find(thread: *mut Thread, instance: u64) -> u32 {
-    if thread.is_null() {
-        return 0;
+    let tgid = tgid();
+    let only_tgid = layout!(only_tgid);
+    if thread.is_null() || only_tgid != 0 && only_tgid != tgid {
+        return NOBODYS;
     }
     // SAFETY: `thread` points into the map.
     unsafe {
@@ -83,19 +89,24 @@ fn find(thread: *mut Thread, instance: u64) -> u32 {
         let hwpt = if target >> 32 == 0 {
             target as u32
         } else {
-            int_anywhere((*thread).command as *const u8, HWPT_ID)
+            let [hwpt] = ints_anywhere(thread::command(thread), HWPT_ID);
+            hwpt
         };
         let key = SlotKey {
             context: (*thread).context,
             instance: number_of(instance),
             hwpt,
-            tgid: tgid(),
+            tgid,
             reserved: 0,
         };
         (*known).context = key.context;
         (*known).instance = instance;
         (*known).target = target;
-        (*known).ended = ended + 1;
+        (*known).ended = if layout!(ends_noticed) == 0 {
+            0
+        } else {
+            ended + 1
+        };
         (*known).slot = allotted(&key);
         (*known).tgid = key.tgid;
         (*known).hwpt = hwpt;

@@ -7,7 +7,7 @@ use super::{
     maps::{LOST, SUBMISSIONS},
     method::Method,
     record,
-    request::count,
+    request::{count, count_batch, count_error},
     slot,
     thread::{self, QUEUED_LEN, Queued, Thread, is_same, is_within, low_half},
 };
@@ -49,9 +49,6 @@ pub(super) fn end<M: Method>(ctx: *mut c_void, result: i32) {
         let latency_ns = end_ns - (*thread).submission_start_ns;
         let mut hwpt = 0;
         let index = if is_within(low_half(ctx), (*thread).request) {
-            if layout!(only_tgid) != 0 && layout!(only_tgid) != slot::tgid() {
-                return;
-            }
             (*thread).instance = instance;
             let slot = slot::of(thread, instance);
             hwpt = (*thread).known.hwpt;
@@ -66,8 +63,10 @@ pub(super) fn end<M: Method>(ctx: *mut c_void, result: i32) {
         (*cell).items += u64::from(items);
         (*cell).total_ns += latency_ns;
         count(&raw mut (*cell).buckets, latency_ns);
+        count_batch(&raw mut (*cell).batches, items);
         if result < 0 {
             (*cell).errors += 1;
+            count_error(&raw mut (*cell).error_codes, result);
         }
         if latency_ns >= layout!(slow_ns) {
             record::slow_submission(latency_ns, instance, hwpt, items, result);

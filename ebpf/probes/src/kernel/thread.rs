@@ -1,6 +1,10 @@
 use core::{arch::asm, ffi::c_void};
 
-use super::{layout::layout, maps::THREADS, method::Method};
+use super::{
+    layout::layout,
+    maps::THREADS,
+    method::{Kprobe, Method},
+};
 
 /// Threads that can be in a request at a time without one taking another's place, a power
 /// of two.
@@ -19,7 +23,8 @@ pub(super) struct Thread {
     pub(super) context: u64,
     /// `struct iommu_device` that the request went to; 0 while it is not known.
     pub(super) instance: u64,
-    /// `struct iommu_hwpt_invalidate` of the request.
+    /// `struct iommufd_ucmd` of the request, or `struct iommu_hwpt_invalidate` in the process'
+    /// own memory: see [`command`].
     pub(super) command: u64,
     /// The object: the address of its domain, or its id.
     pub(super) target: u64,
@@ -30,7 +35,7 @@ pub(super) struct Thread {
     pub(super) op: u64,
     /// How long it took; while it runs, minus when it began, which is more than any time.
     pub(super) op_ns: u64,
-    /// Its `struct iommu_user_data_array`.
+    /// Its `struct iommu_user_data_array`, where its end is not given it again.
     pub(super) array: u64,
     /// Context of the submission under way; 0 for none.
     pub(super) submission: u64,
@@ -63,7 +68,7 @@ pub(super) struct Known {
     pub(super) context: u64,
     pub(super) instance: u64,
     pub(super) target: u64,
-    /// [`super::slot::ENDED`] at that time, plus 1.
+    /// [`super::slot::ENDED`] at that time, plus 1; 0 where that tells nothing.
     pub(super) ended: u64,
     pub(super) slot: u32,
     pub(super) tgid: u32,
@@ -91,6 +96,22 @@ pub(super) fn of(ctx: *mut c_void) -> Option<*mut Thread> {
     THREADS.get_ptr_mut(index)
 }
 
+/// `struct iommu_hwpt_invalidate` of the request under way. Not read where it begins, since few
+/// requests need it.
+///
+/// # Safety
+/// `thread` points into the map.
+#[inline(always)]
+pub(super) unsafe fn command(thread: *mut Thread) -> *const u8 {
+    // SAFETY: the caller's.
+    let known = unsafe { (*thread).command } as *const u8;
+    if (known as i64) < 0 {
+        Kprobe::long(known, layout!(ucmd_cmd)) as *const u8
+    } else {
+        known
+    }
+}
+
 /// The low half of the last address of the stack that `ctx` lies on.
 #[inline(always)]
 pub(super) fn top_of_stack(ctx: *mut c_void) -> u64 {
@@ -105,7 +126,13 @@ const NEAR: u32 = 16 * 1024;
 /// `outer`.
 #[inline(always)]
 pub(super) fn is_within(inner: u32, outer: u64) -> bool {
-    outer != 0 && (outer as u32).wrapping_sub(inner) < NEAR
+    outer != 0 && is_near(inner, outer as u32)
+}
+
+/// Whether `inner` lies below `outer`, and not far. Of low halves; neither may be 0 for none.
+#[inline(always)]
+pub(super) fn is_near(inner: u32, outer: u32) -> bool {
+    outer.wrapping_sub(inner) < NEAR
 }
 
 /// Whether the call that noted `begun` is the one that ends with the context `ctx`.
