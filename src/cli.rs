@@ -20,6 +20,7 @@ mod agent;
 mod bench;
 mod record;
 mod replay;
+mod slow;
 
 pub(crate) use agent::{AgentArgs, Histograms, Listen, Otlp, Socket, listen, otlp, socket};
 pub(crate) use bench::{
@@ -28,6 +29,7 @@ pub(crate) use bench::{
 };
 pub(crate) use record::{HindsightArgs, RecordArgs};
 pub(crate) use replay::ReplayFileArgs;
+pub(crate) use slow::{SlowArgs, threshold};
 
 const EXIT_CODES: &str = exit_codes!();
 
@@ -140,10 +142,8 @@ pub(crate) struct MeasureArgs {
     /// Time between two snapshots, e.g. 500ms, 1s; 10ms to 1h
     #[arg(long, value_name = "TIME", default_value = "1s", value_parser = interval)]
     pub(crate) interval: Duration,
-    /// Keep every event at least this long as a slow event: a number and ns, us, ms, s, m
-    /// or h, e.g. 20us; 0s keeps all
-    #[arg(long, value_name = "TIME", default_value = "1ms", value_parser = duration)]
-    pub(crate) slow: Duration,
+    #[command(flatten)]
+    pub(crate) slow: SlowArgs,
     /// Count what the process does on its CPUs as well, per request and entry: cycles,
     /// instructions, cache and dTLB misses where there is a PMU, CPU time, context switches,
     /// page faults and migrations. With pid:N that process, else this one, hwptop's own part

@@ -1,16 +1,18 @@
 use std::{
     borrow::Cow,
-    time::{Duration, Instant, SystemTime},
+    time::{Duration, Instant},
 };
 
-use hwptop_abi::{GuestCell, InstanceArg, NOT_KNOWN, SlowRecord, Stage};
+use hwptop_abi::{GuestCell, InstanceArg, NOT_KNOWN, NOT_TIMED, SlowRecord, Stage};
 
 use crate::{
     snapshot::{
         Activity, AttachedProbe, Dispatch, EventCounts, FailedRequest, GuestCounts,
-        InstanceSnapshot, MeasuredBy, SlowEvent, Snapshot, StageActivity, StageAttachment,
+        InstanceSnapshot, MeasuredBy, SlowEvent, SlowSubmissions, Snapshot, StageActivity,
+        StageAttachment,
     },
-    totals::{InstanceTotals, NO_INSTANCE, ObjectTotals, StageTotals, Stages, Totals},
+    time::Clock,
+    totals::{InstanceTotals, NO_INSTANCE, SlowCall, StageTotals, Stages, Totals},
 };
 
 mod looking;
@@ -21,7 +23,7 @@ use looking::LookingCosts;
 use objects::Objects;
 use processes::Processes;
 
-/// The slow events one snapshot carries; the oldest give way.
+/// The slow events one snapshot carries; the fastest give way.
 const SLOW_SHOWN: usize = 256;
 /// The failed requests one snapshot carries; the oldest give way.
 const FAILURES_SHOWN: usize = 256;
@@ -41,8 +43,9 @@ pub struct Origin {
     pub probes: Vec<AttachedProbe>,
     /// What times the kernel's stages; empty where the kernel is not looked at.
     pub stages: Vec<StageAttachment>,
-    /// Events beyond this latency are kept one by one.
-    pub slow_threshold: Duration,
+    /// Events at least this long are kept one by one; `None` where the source says it with
+    /// its totals.
+    pub slow_threshold: Option<Duration>,
     /// The instances that are known beforehand: they are shown before they do
     /// anything.
     pub instances: Vec<InstanceArg>,
@@ -103,21 +106,26 @@ impl Aggregator {
         let interval = now.duration_since(self.last);
         self.last = now;
         self.announce(&mut totals.instances);
-        self.slow_cut += keep_newest(&mut totals.slow, SLOW_SHOWN);
+        self.slow_cut += keep_slowest(&mut totals.slow, SLOW_SHOWN);
         self.failures_cut += keep_newest(&mut totals.failures, FAILURES_SHOWN);
         let events = self.events(&totals);
         let run_times = totals.run_times.take();
         let looking = run_times.map(|times| self.looking.of(times, events.seen, interval));
+        let clock = Clock::now();
         let names = Names(&totals.instances);
         self.processes.keep(
             totals.objects.iter().map(|object| object.key),
-            totals.failures.iter().map(|failure| failure.tgid),
+            totals
+                .failures
+                .iter()
+                .chain(totals.slow.iter().map(|slow| &slow.record))
+                .map(|record| record.tgid),
         );
         let (objects, objects_left_out) =
             self.objects
                 .snapshots(totals.objects, &names, &mut self.processes);
         let snapshot = Snapshot {
-            taken_at: SystemTime::now(),
+            taken_at: clock.wall,
             interval,
             since_start: now.duration_since(self.started),
             target: self.origin.target.clone(),
@@ -128,7 +136,12 @@ impl Aggregator {
             stages: self.origin.stages.clone(),
             events,
             slow_threshold: self.origin.slow_threshold,
-            slow: totals.slow.iter().map(|slow| names.slow(slow)).collect(),
+            slow_running: totals.slow_running,
+            slow: totals
+                .slow
+                .into_iter()
+                .map(|slow| names.slow(slow, clock, &mut self.processes))
+                .collect(),
             diagnostics: totals.diagnostics,
             instances: totals
                 .instances
@@ -142,7 +155,7 @@ impl Aggregator {
                 .iter()
                 .map(|record| names.failure(record, &mut self.processes))
                 .collect(),
-            failures_dropped: self.failures_cut,
+            failures_dropped: totals.failures_dropped + self.failures_cut,
             hw_queues: totals.hw_queues,
             perf: None,
             looking,
@@ -192,18 +205,11 @@ impl Aggregator {
         let mut events = EventCounts {
             seen: totals.unattributed,
             lost: totals.unattributed,
+            slow_seen: totals.slow_seen,
             slow_dropped: totals.slow_dropped + self.slow_cut,
             ..EventCounts::default()
         };
-        // What no instance was reached for is in no instance's totals.
-        let has_instance = |object: &&ObjectTotals| {
-            let number = object.key.instance;
-            let mut known = totals.instances.iter();
-            known.any(|instance| instance.instance.number() == number)
-        };
-        let unreached = totals.objects.iter().filter(|object| !has_instance(object));
-        let instances = totals.instances.iter().map(|instance| &instance.stages);
-        let stages = instances.chain(unreached.map(|object| &object.stages));
+        let stages = totals.all_stages();
         for (number, totals) in stages.flat_map(|stages| stages.iter().enumerate()) {
             // What is left of a request is no event of its own.
             if number != Stage::Unattributed as usize {
@@ -220,6 +226,17 @@ impl Aggregator {
 fn keep_newest(records: &mut Vec<SlowRecord>, most: usize) -> u64 {
     let excess = records.len().saturating_sub(most);
     records.drain(..excess);
+    excess as u64
+}
+
+/// Leaves the `most` slowest, in their order; returns how many went.
+fn keep_slowest(calls: &mut Vec<SlowCall>, most: usize) -> u64 {
+    let excess = calls.len().saturating_sub(most);
+    if excess > 0 {
+        calls.sort_by_key(|call| call.record.latency_ns);
+        calls.drain(..excess);
+    }
+    calls.sort_by_key(|call| call.record.end_ns);
     excess as u64
 }
 
@@ -291,9 +308,11 @@ impl Names<'_> {
         known.map(InstanceTotals::display_name)
     }
 
-    fn slow(&self, record: &SlowRecord) -> SlowEvent {
+    fn slow(&self, slow: SlowCall, clock: Clock, processes: &mut Processes) -> SlowEvent {
+        let SlowCall { record, stack } = slow;
         let instance = InstanceArg::from_raw(record.instance);
         let is_one = instance.number() != NO_INSTANCE;
+        let is_timed = record.op_ns != NOT_TIMED;
         SlowEvent {
             instance: is_one.then(|| {
                 let known = self.of(instance.number());
@@ -301,10 +320,21 @@ impl Names<'_> {
             }),
             stage: Stage::from_number(record.stage).unwrap_or(Stage::Request),
             latency: Duration::from_nanos(record.latency_ns),
+            ended_at: (record.end_ns != 0).then(|| clock.wall_at(record.end_ns)),
             hwpt: record.hwpt,
             items: record.items,
+            asked: known(record.asked),
+            driver_op: is_timed.then(|| Duration::from_nanos(record.op_ns)),
+            submissions: known(record.submissions).map(|count| SlowSubmissions {
+                count,
+                commands: record.commands,
+                time: Duration::from_nanos(record.submissions_ns),
+            }),
+            process: (record.tgid != 0).then(|| processes.process(record.tgid)),
             tid: (record.tid != 0).then_some(record.tid),
+            cpu: known(record.cpu),
             errno: record.errno,
+            stack: (!stack.is_empty()).then_some(stack),
         }
     }
 
@@ -314,12 +344,17 @@ impl Names<'_> {
             hwpt: record.hwpt,
             process: (record.tgid != 0).then(|| processes.process(record.tgid)),
             tid: (record.tid != 0).then_some(record.tid),
-            asked: (record.asked != NOT_KNOWN).then_some(record.asked),
+            asked: known(record.asked),
             handled: record.items,
             errno: record.errno,
             latency: Duration::from_nanos(record.latency_ns),
         }
     }
+}
+
+/// A number that may not be known.
+fn known(number: u32) -> Option<u32> {
+    (number != NOT_KNOWN).then_some(number)
 }
 
 #[cfg(test)]

@@ -1,7 +1,5 @@
 //! eBPF programs on a process' static probes, and what they counted.
 
-use std::time::Duration;
-
 use aya::{
     include_bytes_aligned,
     maps::{Array, Map, MapData, MapError, PerCpuArray, RingBuf},
@@ -9,13 +7,13 @@ use aya::{
     util::nr_cpus,
 };
 use aya_log::EbpfLogger;
-use hwptop_abi::{Config, GuestCell, InstanceArg, MAX_INSTANCES, PROBE_STAGES, Stage, StageCell};
+use hwptop_abi::{GuestCell, InstanceArg, MAX_INSTANCES, PROBE_STAGES, Stage, StageCell};
 
 use crate::{
     looking::{Sampler, program_times},
-    nanos,
     process::TargetProcess,
     readiness::{Missing, can_load_ebpf},
+    slow::{SlowOptions, Thresholds},
     snapshot::{AttachedProbe, ProgramTime},
     static_probe::{PROVIDER, StaticProbe},
     totals::{InstanceTotals, Source, SourceError, StageTotals, Totals, settled},
@@ -31,9 +29,10 @@ mod slow;
 use diagnostics::Diagnostics;
 pub use empty::EmptyProbes;
 use multi::Links;
-use plain::{Cell, Guest, Settings, Unattributed};
+use plain::{Cell, Guest, Unattributed};
+pub(crate) use plain::{Settings, SlowCount};
 pub(crate) use room::{Purpose, loader, small_object};
-pub(crate) use slow::slow_records;
+pub(crate) use slow::{CONFIG, COUNTS, count_slow, slow_records, tell};
 
 /// Built from `ebpf/probes` by `cargo xtask ebpf`.
 #[cfg(target_arch = "x86_64")]
@@ -144,44 +143,49 @@ pub struct Ebpf {
     guests: PerCpuArray<MapData, Guest>,
     unattributed: PerCpuArray<MapData, Unattributed>,
     slow: RingBuf<MapData>,
+    slow_counts: PerCpuArray<MapData, SlowCount>,
+    config: Array<MapData, Settings>,
+    thresholds: Thresholds,
     log: EbpfLogger<Diagnostics>,
     diagnostics: Diagnostics,
 }
 
 impl Ebpf {
-    /// Loads the programs and puts them on the probes of `process`. Events at
-    /// least `slow` long are kept one by one.
+    /// Loads the programs and puts them on the probes of `process`. Slow events are kept
+    /// one by one; they have no stack, since they are none of the kernel's.
     ///
     /// # Errors
     /// [`EbpfError`], naming the program, probe or map and the remedy.
-    pub fn attach(process: &TargetProcess, slow: Duration) -> Result<Self, EbpfError> {
+    pub fn attach(
+        process: &TargetProcess,
+        slow: impl Into<SlowOptions>,
+    ) -> Result<Self, EbpfError> {
         can_load_ebpf()?;
         let sampler = Sampler::start();
         let mut loaded = load()?;
         let mut links = Links::new(&loaded);
         let diagnostics = Diagnostics::default();
         let log = EbpfLogger::init_with_logger(&mut loaded, diagnostics.clone())?;
-        let mut config: Array<MapData, Settings> = take(&mut loaded, "CONFIG")?;
-        let slow_ns = nanos(slow);
-        config
-            .set(0, Settings(Config { slow_ns }), 0)
-            .map_err(|source| EbpfError::Map {
-                map: "CONFIG",
-                source,
-            })?;
+        let mut config: Array<MapData, Settings> = take(&mut loaded, CONFIG)?;
+        let thresholds = Thresholds::new(&slow.into());
+        tell(&mut config, &thresholds).map_err(|source| EbpfError::Map {
+            map: CONFIG,
+            source,
+        })?;
         let maps = (
             take(&mut loaded, "INSTANCES")?,
             take(&mut loaded, "CELLS")?,
             take(&mut loaded, "GUESTS")?,
             take(&mut loaded, "UNATTRIBUTED")?,
             take(&mut loaded, "SLOW")?,
+            take(&mut loaded, COUNTS)?,
         );
         let mut probes = Vec::new();
         for (program, arguments) in PROGRAMS {
             check_arguments(process, program, &ARGUMENTS[..arguments].join(" "))?;
             probes.extend(attach(&mut loaded, &mut links, program, process, program)?);
         }
-        let (instances, cells, guests, unattributed, slow) = maps;
+        let (instances, cells, guests, unattributed, slow, slow_counts) = maps;
         Ok(Self {
             links,
             loaded,
@@ -192,6 +196,9 @@ impl Ebpf {
             guests,
             unattributed,
             slow,
+            slow_counts,
+            config,
+            thresholds,
             log,
             diagnostics,
         })
@@ -273,9 +280,16 @@ impl Source for Ebpf {
             .map_err(SourceError::of_map("UNATTRIBUTED"))?;
         for Unattributed(cell) in unattributed.iter() {
             totals.unattributed += cell.seen;
-            totals.slow_dropped += cell.slow_dropped;
         }
-        totals.slow = slow_records(&mut self.slow);
+        count_slow(&self.slow_counts, &mut totals)?;
+        let records = slow_records(&mut self.slow);
+        totals.slow = records
+            .into_iter()
+            .map(|(record, _)| record.into())
+            .collect();
+        if self.thresholds.follow(&mut totals) {
+            tell(&mut self.config, &self.thresholds).map_err(SourceError::of_map(CONFIG))?;
+        }
         self.log.flush();
         totals.diagnostics = self.diagnostics.take();
         let programs = run_times(&self.loaded, &self.links);

@@ -7,12 +7,17 @@ use std::sync::{
 use std::{collections::VecDeque, convert::Infallible, time::Duration};
 
 use hwptop_abi::{
-    BATCH_BUCKETS, BUCKETS, Batch, Bucket, ERROR_CODES, GuestCell, InstanceArg, PROBE_STAGES,
-    SlowRecord, Stage, StageCell, error_index,
+    BATCH_BUCKETS, BUCKETS, Batch, Bucket, ERROR_CODES, GuestCell, InstanceArg, NOT_KNOWN,
+    PROBE_STAGES, SLOW_WINDOW_NS, SlowCell, SlowRecord, Stage, StageCell, error_index,
 };
+use rustix::thread::sched_getcpu;
 
-use crate::nanos;
-use crate::totals::{InstanceTotals, Source, SourceError, StageTotals, Totals, settled};
+use crate::{
+    nanos,
+    slow::{SlowOptions, Thresholds},
+    time::monotonic_ns,
+    totals::{InstanceTotals, Source, SourceError, StageTotals, Totals, settled},
+};
 
 /// Slow events kept between two reads; the oldest give way.
 const SLOW_KEPT: usize = 1024;
@@ -24,15 +29,17 @@ pub struct Recorder(Arc<Shared>);
 
 #[derive(Debug)]
 struct Shared {
-    slow_ns: u64,
+    /// By stage.
+    slow_ns: [AtomicU64; PROBE_STAGES as usize],
     instances: Vec<InstanceCells>,
     slow: Mutex<Slow>,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Slow {
     records: VecDeque<SlowRecord>,
-    dropped: u64,
+    counts: SlowCell,
+    thresholds: Thresholds,
 }
 
 #[derive(Debug)]
@@ -87,10 +94,11 @@ pub struct Observation {
 }
 
 impl Recorder {
-    /// A recorder for these instances; events at least `slow` long are kept one
-    /// by one.
+    /// A recorder for these instances; slow events are kept one by one.
     #[must_use]
-    pub fn new(instances: &[InstanceArg], slow: Duration) -> Self {
+    pub fn new(instances: &[InstanceArg], slow: impl Into<SlowOptions>) -> Self {
+        let thresholds = Thresholds::new(&slow.into());
+        let slow_ns = thresholds.config().slow_ns;
         let instances = instances
             .iter()
             .map(|&instance| InstanceCells {
@@ -103,9 +111,13 @@ impl Recorder {
             })
             .collect();
         Self(Arc::new(Shared {
-            slow_ns: nanos(slow),
+            slow_ns: Stage::PROBED.map(|stage| slow_ns[stage as usize].into()),
             instances,
-            slow: Mutex::default(),
+            slow: Mutex::new(Slow {
+                records: VecDeque::new(),
+                counts: SlowCell::default(),
+                thresholds,
+            }),
         }))
     }
 
@@ -129,7 +141,8 @@ impl Recorder {
             let code = error_index(seen.errno.into());
             cell.error_codes[code].fetch_add(1, Ordering::Relaxed);
         }
-        if latency_ns >= self.0.slow_ns {
+        let slow_ns = &self.0.slow_ns[seen.stage as usize];
+        if latency_ns >= slow_ns.load(Ordering::Relaxed) {
             self.keep_slow(cells.instance, &seen, latency_ns);
         }
     }
@@ -151,34 +164,68 @@ impl Recorder {
     }
 
     fn keep_slow(&self, instance: InstanceArg, seen: &Observation, latency_ns: u64) {
+        let end_ns = monotonic_ns();
+        let is_request = seen.stage == Stage::Request;
         let mut slow = self.0.slow.lock().unwrap_or_else(PoisonError::into_inner);
-        if slow.records.len() == SLOW_KEPT {
-            slow.records.pop_front();
-            slow.dropped += 1;
+        if !slow.has_room(end_ns) {
+            return;
         }
         slow.records.push_back(SlowRecord {
+            end_ns,
             latency_ns,
             instance: instance.raw(),
             stage: seen.stage as u32,
             hwpt: seen.hwpt,
             items: seen.items,
-            tid: 0,
             errno: seen.errno,
-            tgid: 0,
-            asked: seen.items,
+            asked: if is_request && seen.errno == 0 {
+                seen.items
+            } else {
+                NOT_KNOWN
+            },
+            cpu: u32::try_from(sched_getcpu()).unwrap_or(NOT_KNOWN),
+            ..SlowRecord::UNKNOWN
         });
+    }
+}
+
+impl Slow {
+    /// Counts a slow event; whether it is kept. As the eBPF programs do it on each CPU.
+    fn has_room(&mut self, end_ns: u64) -> bool {
+        let counts = &mut self.counts;
+        counts.seen += 1;
+        if end_ns >= counts.window_ns.saturating_add(SLOW_WINDOW_NS) {
+            counts.window_ns = end_ns;
+            counts.let_through = 0;
+        }
+        let is_kept = counts.let_through < self.thresholds.config().slow_rate;
+        if is_kept {
+            counts.let_through += 1;
+        }
+        let oldest =
+            is_kept && self.records.len() == SLOW_KEPT && self.records.pop_front().is_some();
+        counts.dropped += u64::from(!is_kept || oldest);
+        is_kept
     }
 }
 
 impl Source for Recorder {
     fn read(&mut self) -> Result<Totals, SourceError> {
         let mut slow = self.0.slow.lock().unwrap_or_else(PoisonError::into_inner);
-        Ok(Totals {
+        let mut totals = Totals {
             instances: self.0.instances.iter().map(InstanceCells::totals).collect(),
-            slow: slow.records.drain(..).collect(),
-            slow_dropped: slow.dropped,
+            slow: slow.records.drain(..).map(Into::into).collect(),
+            slow_seen: slow.counts.seen,
+            slow_dropped: slow.counts.dropped,
             ..Totals::default()
-        })
+        };
+        if slow.thresholds.follow(&mut totals) {
+            let config = slow.thresholds.config();
+            for (slow_ns, now) in self.0.slow_ns.iter().zip(config.slow_ns) {
+                slow_ns.store(now, Ordering::Relaxed);
+            }
+        }
+        Ok(totals)
     }
 }
 
@@ -236,6 +283,7 @@ mod tests {
     use hwptop_abi::Vendor;
 
     use super::*;
+    use crate::slow::SlowThreshold;
 
     fn observation(latency_ns: u64) -> Observation {
         Observation {
@@ -272,7 +320,7 @@ mod tests {
             totals
                 .slow
                 .iter()
-                .map(|slow| slow.latency_ns)
+                .map(|slow| slow.record.latency_ns)
                 .collect::<Vec<_>>(),
             [5_000]
         );
@@ -282,11 +330,52 @@ mod tests {
     #[test]
     fn slow_events_are_bounded_and_their_loss_is_counted() {
         let instance = InstanceArg::new(0, Vendor::Vtd, true);
-        let mut recorder = Recorder::new(&[instance], Duration::ZERO);
-        for _ in 0..SLOW_KEPT + 3 {
-            recorder.record(observation(10));
+        let options = |rate| SlowOptions {
+            rate,
+            ..Duration::ZERO.into()
+        };
+        for (rate, kept) in [(u32::MAX, SLOW_KEPT), (100, 100)] {
+            let mut recorder = Recorder::new(&[instance], options(rate));
+            for _ in 0..SLOW_KEPT + 3 {
+                recorder.record(observation(10));
+            }
+            let totals = recorder.read().expect("memory can be read");
+
+            assert_eq!(totals.slow_seen, SLOW_KEPT as u64 + 3);
+            let dropped = totals.slow_seen - kept as u64;
+            assert_eq!((totals.slow.len(), totals.slow_dropped), (kept, dropped));
         }
-        let totals = recorder.read().expect("memory can be read");
-        assert_eq!((totals.slow.len(), totals.slow_dropped), (SLOW_KEPT, 3));
+    }
+
+    #[test]
+    fn what_is_slow_follows_the_percentile_from_the_first_read_on() {
+        let instance = InstanceArg::new(0, Vendor::Vtd, true);
+        let mut options = SlowOptions::from(Duration::ZERO);
+        options.threshold = SlowThreshold::Percentile("p90".parse().unwrap());
+        let mut recorder = Recorder::new(&[instance], options);
+        let mut round = || {
+            for latency in 1..=100 {
+                recorder.record(observation(latency * 1_000));
+            }
+            recorder.read().expect("memory can be read")
+        };
+        // Nothing is as long as what holds at first.
+        let first = round();
+        assert_eq!((first.slow.len(), first.slow_seen), (0, 0));
+        let at_first = first.slow_running.unwrap().thresholds;
+        assert_eq!(at_first[0].threshold, Duration::from_millis(1));
+        let second = round();
+        let at = second.slow_running.unwrap().thresholds[0].threshold;
+        let slow: Vec<u64> = second
+            .slow
+            .iter()
+            .map(|one| one.record.latency_ns)
+            .collect();
+        assert!((9..=10).contains(&slow.len()), "{slow:?}");
+        assert!(
+            slow.iter()
+                .all(|latency| u128::from(*latency) >= at.as_nanos())
+        );
+        assert_eq!(slow.last(), Some(&100_000));
     }
 }

@@ -25,9 +25,11 @@ pub mod plan;
 mod read;
 pub mod reason;
 pub mod site;
+mod stack;
 pub mod symbols;
 
 pub use attach::{Kernel, KernelError, KernelOptions};
 pub use empty::{EmptyKernelError, EmptyKernelProbes};
 pub use held::Held;
 pub use plan::{Method, can_drive_iommufd, can_watch_kernel};
+pub use stack::NoFunctions;

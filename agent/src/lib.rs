@@ -27,6 +27,7 @@ mod readiness;
 mod recording;
 mod series;
 pub mod serve;
+mod slow;
 pub mod snapshot;
 mod static_probe;
 mod time;
@@ -46,9 +47,10 @@ pub use process::{ProcessError, TargetProcess};
 pub use readiness::{Missing, can_load_ebpf};
 pub use recording::{Hindsight, RECORDING_SCHEMA, Recording, RecordingError, Replay};
 pub use series::{Band, HeatColumn, Series};
+pub use slow::{Percentile, SlowOptions, SlowThreshold};
 pub use static_probe::{PROVIDER, StaticProbe, StaticProbeError};
 pub use time::nanos;
 pub use totals::{
-    HwQueues, InstanceKind, InstanceTotals, ObjectKey, ObjectTotals, Source, SourceError,
+    HwQueues, InstanceKind, InstanceTotals, ObjectKey, ObjectTotals, SlowCall, Source, SourceError,
     StageTotals, Stages, Totals,
 };

@@ -21,6 +21,7 @@ mod looking;
 mod object;
 mod perf;
 mod serial;
+mod slow;
 mod split;
 mod tally;
 
@@ -34,6 +35,7 @@ pub use json::{Document, SCHEMA};
 pub use looking::{Dispatch, Looking, ProgramTime, Sample};
 pub use object::{FailedRequest, ObjectSnapshot, Owner, Process};
 pub use perf::{PerfAbsent, PerfCount, PerfCounts, PerfEvent, Work};
+pub use slow::{SlowEvent, SlowRunning, SlowSubmissions, StageThreshold};
 pub use split::Split;
 pub use tally::{BatchSizes, Errno, ErrorCodes, Items, Kind, Tally};
 
@@ -82,31 +84,13 @@ pub struct EventCounts {
     pub recorded: u64,
     /// Ends that are not: no start known, the end missed, or an instance number out of range.
     pub lost: u64,
-    /// Slow events that were not kept one by one: the ring buffer was full, or a
-    /// snapshot had too many. They are recorded in the histograms all the same, so
-    /// they are not part of `lost`.
+    /// Events beyond the slow threshold: those that snapshots carried, and `slow_dropped`.
+    #[serde(default)]
+    pub slow_seen: u64,
+    /// Slow events that were not kept one by one: they were more than the rate allows, the
+    /// ring buffer was full, or a snapshot had too many. They are recorded in the histograms
+    /// all the same, so they are not part of `lost`.
     pub slow_dropped: u64,
-}
-
-/// One event beyond the slow threshold.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct SlowEvent {
-    /// The instance's name; `None` where none was reached, or nothing tells which one was.
-    pub instance: Option<String>,
-    /// Which stage was slow.
-    #[serde(with = "serial::stage")]
-    pub stage: Stage,
-    /// How long it took.
-    #[serde(rename = "latency_ns", with = "serial::ns")]
-    pub latency: Duration,
-    /// HWPT id, 0 where a submission is for no HWPT.
-    pub hwpt: u32,
-    /// Entries or commands.
-    pub items: u32,
-    /// Thread id, where it is known.
-    pub tid: Option<u32>,
-    /// 0, or the errno that ended it.
-    pub errno: u32,
 }
 
 /// One instance at one moment.
@@ -156,10 +140,19 @@ pub struct Snapshot {
     pub stages: Vec<StageAttachment>,
     /// What became of the events.
     pub events: EventCounts,
-    /// Events beyond this latency are in `slow`.
-    #[serde(rename = "slow_threshold_ns", with = "serial::ns")]
-    pub slow_threshold: Duration,
-    /// The slow events of the interval, oldest first, bounded in number.
+    /// Events at least this long are in `slow`; `None` where `slow_running` says it.
+    #[serde(
+        rename = "slow_threshold_ns",
+        default,
+        skip_serializing_if = "Option::is_none",
+        with = "serial::some_ns"
+    )]
+    pub slow_threshold: Option<Duration>,
+    /// The thresholds in the interval, where they follow a percentile.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub slow_running: Option<SlowRunning>,
+    /// The slow events of the interval, oldest first; where there are too many, the slowest.
+    #[serde(deserialize_with = "serial::bounded::deserialize")]
     pub slow: Vec<SlowEvent>,
     /// What the eBPF programs themselves had to say in the interval.
     pub diagnostics: Vec<String>,

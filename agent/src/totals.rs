@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     aggregate::instance_name,
     looking::RunTimes,
-    snapshot::{BatchSizes, ErrorCodes, histogram_up_to},
+    snapshot::{BatchSizes, ErrorCodes, SlowRunning, histogram_up_to},
 };
 
 /// What one (instance, stage) counted since the measurement began, all CPUs
@@ -270,14 +270,52 @@ pub struct Totals {
     pub hw_queues: Option<HwQueues>,
     /// Ends of instances beyond the number that is kept apart: seen and lost.
     pub unattributed: u64,
-    /// Slow events that could not be kept.
+    /// Failed requests that found their ring buffer full.
+    pub failures_dropped: u64,
+    /// Events beyond the slow threshold.
+    pub slow_seen: u64,
+    /// Those that were not kept.
     pub slow_dropped: u64,
-    /// Slow events since the last read, oldest first.
-    pub slow: Vec<SlowRecord>,
+    /// The others since the last read, of each CPU oldest first.
+    pub slow: Vec<SlowCall>,
+    /// What was slow until this read, where that follows a percentile.
+    pub slow_running: Option<SlowRunning>,
     /// What the programs themselves had to say since the last read.
     pub diagnostics: Vec<String>,
     /// What our own programs took, where there are any.
     pub run_times: Option<RunTimes>,
+}
+
+impl Totals {
+    /// What is counted, each event once: of instances, and of the objects that reached none.
+    pub fn all_stages(&self) -> impl Iterator<Item = &Stages> {
+        let has_instance = |object: &&ObjectTotals| {
+            let number = object.key.instance;
+            let mut known = self.instances.iter();
+            known.any(|instance| instance.instance.number() == number)
+        };
+        let unreached = self.objects.iter().filter(move |one| !has_instance(one));
+        let instances = self.instances.iter().map(|instance| &instance.stages);
+        instances.chain(unreached.map(|object| &object.stages))
+    }
+}
+
+/// A slow event as it was kept.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SlowCall {
+    /// What the programs knew.
+    pub record: SlowRecord,
+    /// The kernel's stack, innermost first, as `function+0x12`; empty where there is none.
+    pub stack: Vec<String>,
+}
+
+impl From<SlowRecord> for SlowCall {
+    fn from(record: SlowRecord) -> Self {
+        Self {
+            record,
+            stack: Vec::new(),
+        }
+    }
 }
 
 /// Why a source could not be read.

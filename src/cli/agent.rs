@@ -4,7 +4,7 @@ use clap::{Args, ValueEnum};
 use hwptop_agent::serve::{OtlpEndpoint, OtlpEndpointError};
 use serde::Deserialize;
 
-use super::{ReplayArgs, duration, interval};
+use super::{ReplayArgs, SlowArgs, interval};
 use crate::target::Target;
 
 const AFTER_HELP: &str = concat!(
@@ -80,9 +80,8 @@ pub(crate) struct AgentArgs {
     /// and not every backend takes [default: explicit]
     #[arg(long, value_enum, value_name = "KIND")]
     pub(crate) otlp_histograms: Option<Histograms>,
-    /// Keep every event at least this long as a slow event, e.g. 1ms [default: 1ms]
-    #[arg(long, value_name = "TIME", value_parser = duration)]
-    pub(crate) slow: Option<Duration>,
+    #[command(flatten)]
+    pub(crate) slow: SlowArgs,
     /// Count what the process does on its CPUs as well, as with top
     #[arg(long)]
     pub(crate) perf: bool,

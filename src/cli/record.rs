@@ -41,7 +41,7 @@ recording is handed on to it as SIGTERM.
 pub(crate) struct RecordArgs {
     /// Record the raw commands that the kernel gives to its IOMMUs, as a capture that can
     /// be replayed (needs the right to load eBPF: root)
-    #[arg(long, conflicts_with_all = ["target", "interval", "slow", "capture", "policy", "passes", "speed"])]
+    #[arg(long, conflicts_with_all = ["target", "interval", "slow", "slow_rate", "slow_stacks", "capture", "policy", "passes", "speed"])]
     pub(crate) commands: bool,
     /// Write here. A recording is NAME.jsonl, and must not be there yet [default:
     /// hwptop-recording.jsonl]; commands are compressed where the name ends in .gz, and

@@ -1,13 +1,9 @@
-use std::{
-    num::NonZeroU16,
-    thread,
-    time::{Duration, Instant},
-};
+use std::{num::NonZeroU16, thread, time::Instant};
 
 use hwptop_abi::{InstanceArg, Vendor};
 use hwptop_agent::{
-    Aggregator, Ebpf, EbpfError, Origin, ProcessCounters, ProcessError, Recorder, Source,
-    TargetProcess, drop_privileges, full_message,
+    Aggregator, Ebpf, EbpfError, Origin, ProcessCounters, ProcessError, Recorder, SlowOptions,
+    Source, TargetProcess, drop_privileges, full_message,
     snapshot::{AttachedProbe, MeasuredBy, Snapshot},
 };
 use hwptop_bench::{
@@ -45,6 +41,12 @@ impl Live {
     /// Finds or starts the target and puts the measurement on it first, so that
     /// nothing it does goes unseen.
     pub(super) fn start(args: &MeasureArgs, target: &Target) -> Result<Self, Failure> {
+        let is_driver = matches!(target, Target::Model { .. } | Target::Pid(_));
+        if is_driver && args.slow.slow_stacks {
+            return Err(Failure::input(anyhow::anyhow!(
+                "--slow-stacks is for what the kernel does; {target} is a process"
+            )));
+        }
         match target {
             &Target::Model { vendor, instances } => Self::model(args, target, (vendor, instances)),
             &Target::Pid(pid) => Self::process(args, target, pid),
@@ -72,7 +74,7 @@ impl Live {
             _ => Failure::input(error),
         })?;
         let calibration = Calibration::of_static_probes();
-        let ebpf = Ebpf::attach(&process, args.slow).map_err(|error| match error {
+        let ebpf = Ebpf::attach(&process, args.slow.options()).map_err(|error| match error {
             _ if process.has_ended() => Failure::input(ProcessError::Ended { pid }),
             EbpfError::NoProbe { .. } | EbpfError::Arguments { .. } => Failure::input(error),
             _ => Failure::cannot(
@@ -88,7 +90,7 @@ impl Live {
             timing_profile: None,
             probes: ebpf.probes().to_vec(),
             stages: Vec::new(),
-            slow_threshold: args.slow,
+            slow_threshold: args.slow.options().threshold.fixed(),
             instances: Vec::new(),
         };
         Ok(Self {
@@ -120,7 +122,7 @@ impl Live {
             .map(|(capture, number)| InstanceArg::new(number, capture.vendor(), true))
             .collect();
         let calibration = Calibration::of_static_probes();
-        let measurement = Measurement::of_this_process(&instances, args.slow);
+        let measurement = Measurement::of_this_process(&instances, args.slow.options());
         let perf = perf_of_this_process(args)?;
         drop_rights(args)?;
         let started = Instant::now();
@@ -146,7 +148,7 @@ impl Live {
             timing_profile: Some(fleet.timing_profile()),
             probes: measurement.probes,
             stages: Vec::new(),
-            slow_threshold: args.slow,
+            slow_threshold: args.slow.options().threshold.fixed(),
             instances: measurement.kept,
         };
         Ok(Self {
@@ -261,7 +263,7 @@ struct Measurement {
 
 impl Measurement {
     /// By eBPF where it can be loaded, else in-process.
-    fn of_this_process(instances: &[InstanceArg], slow: Duration) -> Self {
+    fn of_this_process(instances: &[InstanceArg], slow: SlowOptions) -> Self {
         let attached = match TargetProcess::current() {
             Ok(process) => Ebpf::attach(&process, slow).map_err(|error| full_message(&error)),
             Err(error) => Err(full_message(&error)),

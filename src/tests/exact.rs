@@ -55,6 +55,8 @@ fn agrees_with_the_exact_record(run: impl Fn(&[&str]) -> Finished, measured_by: 
         "1",
         "--slow",
         "1ns",
+        "--slow-rate",
+        "1000000",
         "--interval",
         "10ms",
         "--count",

@@ -4,18 +4,22 @@
 use std::{
     sync::atomic::{AtomicU64, Ordering},
     thread,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
-use hwptop_abi::{InstanceArg, MAX_INSTANCES, STARTS_PER_INSTANCE, STARTS_PER_SLOT, Stage, Vendor};
+use hwptop_abi::{
+    InstanceArg, MAX_INSTANCES, NOT_KNOWN, NOT_TIMED, STARTS_PER_INSTANCE, STARTS_PER_SLOT, Stage,
+    Vendor,
+};
 use hwptop_agent::{
-    Ebpf, InstanceTotals, Source as _, TargetProcess, Totals, snapshot::BatchSizes,
+    Ebpf, InstanceTotals, SlowOptions, SlowThreshold, Source as _, TargetProcess, Totals,
+    snapshot::BatchSizes,
 };
 use hwptop_driver::{ObjectId, probes};
 
 const HWPT: ObjectId = ObjectId(7);
 
-fn attach(slow: Duration) -> Ebpf {
+fn attach(slow: impl Into<SlowOptions>) -> Ebpf {
     let process = TargetProcess::current().expect("this test embeds the driver");
     Ebpf::attach(&process, slow).expect("the probes can be attached")
 }
@@ -196,29 +200,48 @@ fn an_instance_beyond_the_maps_is_lost_and_the_programs_say_so() {
     assert!(said.contains("instance 64 is beyond those"), "{said}");
 }
 
+/// Keeps all, whatever comes.
+fn all() -> SlowOptions {
+    SlowOptions {
+        rate: u32::MAX,
+        ..Duration::ZERO.into()
+    }
+}
+
 #[test]
 #[ignore = "needs root: loads eBPF"]
 fn slow_events_are_kept_whole_and_a_full_ring_is_counted() {
-    let mut ebpf = attach(Duration::ZERO);
+    let mut ebpf = attach(all());
     request(9, instance(2), 11, 22);
     let totals = ebpf.read().expect("the maps can be read");
     let [slow] = totals.slow.as_slice() else {
         panic!("{:?}", totals.slow)
     };
+    assert!(slow.stack.is_empty());
+    let slow = slow.record;
     assert_eq!((slow.instance, slow.hwpt), (instance(2).raw(), HWPT.0));
     assert_eq!(
         (slow.items, slow.errno, slow.stage),
         (11, 22, Stage::Request as u32)
     );
     assert!(slow.latency_ns < 1_000_000_000 && slow.tid > 0, "{slow:?}");
+    assert!(slow.end_ns > slow.latency_ns, "{slow:?}");
+    assert_eq!(slow.tgid, std::process::id());
+    let cpus = thread::available_parallelism().expect("a number").get();
+    assert!((slow.cpu as usize) < cpus, "{slow:?}");
+    // What a failed one asked for, and what is behind the driver's probes, nobody knows.
+    let absent = [slow.asked, slow.submissions];
+    assert_eq!((absent, slow.op_ns), ([NOT_KNOWN; 2], NOT_TIMED));
 
-    // Nobody reads: 64 KiB are full after about 1,600 records.
+    // Nobody reads: 256 KiB are full after about 3,000 records.
     for ticket in 10..5_010 {
         request(ticket, instance(2), 1, 0);
     }
     let totals = ebpf.read().expect("the maps can be read");
     assert!(totals.slow_dropped > 0);
     assert_eq!(totals.slow.len() as u64 + totals.slow_dropped, 5_000);
+    assert_eq!(totals.slow_seen, 5_001);
+    assert_eq!(totals.slow[0].record.asked, 1);
     // The histogram has all of them.
     assert_eq!(only(&totals).stage(Stage::Request).recorded(), 5_001);
 }
@@ -243,4 +266,75 @@ fn ten_million_events_of_two_producers_at_full_speed_are_recorded() {
     let (recorded, lost) = (seen.recorded(), seen.0.lost_no_start);
     assert_eq!((seen.0.seen, recorded + lost), (2 * EACH, 2 * EACH));
     assert!(recorded >= 2 * EACH / 10_000 * 9_999, "{recorded} recorded");
+}
+
+#[test]
+#[ignore = "needs root: loads eBPF"]
+fn slow_events_beyond_the_rate_are_dropped_and_counted_until_the_window_ends() {
+    const RATE: u32 = 20;
+    let mut ebpf = attach(SlowOptions {
+        rate: RATE,
+        ..all()
+    });
+    let cpus = thread::available_parallelism().expect("a number").get() as u64;
+    let most = u64::from(RATE) * cpus;
+    let mut kept = 0;
+    for round in 1..=3 {
+        let first = round * 1_000;
+        let begun = Instant::now();
+        for ticket in first..first + 1_000 {
+            request(ticket, instance(0), 1, 0);
+        }
+        let totals = ebpf.read().expect("the maps can be read");
+        kept += totals.slow.len() as u64;
+        assert_eq!(totals.slow_seen, round * 1_000);
+        assert_eq!(kept + totals.slow_dropped, totals.slow_seen);
+        // A window may end in the middle.
+        let windows = 1 + begun.elapsed().as_secs() + 1;
+        let now = totals.slow.len() as u64;
+        assert!((u64::from(RATE)..=most * windows).contains(&now), "{now}");
+        thread::sleep(Duration::from_millis(1_100));
+    }
+}
+
+#[test]
+#[ignore = "needs root: loads eBPF"]
+fn the_threshold_follows_the_percentile_of_its_stage() {
+    const REQUESTS: u64 = 4_000;
+    let mut ebpf = attach(SlowOptions {
+        threshold: SlowThreshold::Percentile("p99".parse().expect("a percentile")),
+        ..all()
+    });
+    // Of 20 requests one takes long, each of them another time, up to 2 ms.
+    let mut round = |first: u64| {
+        for ticket in first..first + REQUESTS {
+            probes::invalidate_begin(ticket, instance(0), HWPT, 1);
+            if ticket % 20 == 0 {
+                let begun = Instant::now();
+                let long = Duration::from_micros(10 * ((ticket - first) / 20));
+                while begun.elapsed() < long {}
+            }
+            probes::invalidate_end(ticket, instance(0), HWPT, 1, 0);
+        }
+        ebpf.read().expect("the maps can be read")
+    };
+    let first = round(1);
+    // 1 ms at first: half of those that take long.
+    assert!((90..300).contains(&first.slow_seen), "{}", first.slow_seen);
+    let second = round(1 + REQUESTS);
+    let running = second.slow_running.as_ref().expect("it runs");
+    let [of_requests] = running.thresholds[..] else {
+        panic!("{running:?}")
+    };
+    assert_eq!(of_requests.stage, Stage::Request);
+    let beyond = second.slow_seen - first.slow_seen;
+    println!("{beyond} of {REQUESTS} beyond {:?}", of_requests.threshold);
+    // 40, but for what else runs here.
+    assert!((10..160).contains(&beyond), "{beyond}");
+    let dropped = second.slow_dropped - first.slow_dropped;
+    assert_eq!(second.slow.len() as u64 + dropped, beyond);
+    for slow in &second.slow {
+        let latency = Duration::from_nanos(slow.record.latency_ns);
+        assert!(latency >= of_requests.threshold, "{slow:?}");
+    }
 }

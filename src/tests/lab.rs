@@ -8,6 +8,7 @@ mod detach;
 mod guest;
 mod intel;
 mod methods;
+mod outliers;
 mod recording;
 mod refusals;
 mod slots;

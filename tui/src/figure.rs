@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use hwptop_agent::InstanceKind;
+use hwptop_agent::{InstanceKind, nanos, snapshot::Snapshot};
 
 /// What stands where a figure is absent.
 pub(crate) const ABSENT: &str = "-";
@@ -14,6 +14,24 @@ pub(crate) const LATENCY_WIDTH: u16 = 6;
 
 const DECIMAL: [&str; 5] = ["", "k", "M", "G", "T"];
 const BELOW_A_SECOND: [&str; 3] = ["ns", "µs", "ms"];
+
+/// From which latency on events are slow, e.g. `1.00ms`, or `p99.9 (request 12.0µs)`.
+pub(crate) fn slow_threshold(snapshot: &Snapshot) -> String {
+    if let Some(threshold) = snapshot.slow_threshold {
+        return latency(nanos(threshold));
+    }
+    let Some(running) = &snapshot.slow_running else {
+        return ABSENT.to_owned();
+    };
+    let stages = running.thresholds.iter();
+    let stages: Vec<String> = stages
+        .map(|one| format!("{} {}", one.stage.name(), latency(nanos(one.threshold))))
+        .collect();
+    if stages.is_empty() {
+        return running.percentile.to_string();
+    }
+    format!("{} ({})", running.percentile, stages.join(", "))
+}
 
 /// A latency with its unit, e.g. `1.23µs`.
 pub(crate) fn latency(ns: u64) -> String {

@@ -117,9 +117,11 @@ pub(crate) fn snapshot() -> Snapshot {
             seen: 61_740,
             recorded: 61_740,
             lost: 0,
+            slow_seen: 0,
             slow_dropped: 0,
         },
-        slow_threshold: Duration::from_millis(1),
+        slow_threshold: Some(Duration::from_millis(1)),
+        slow_running: None,
         slow: Vec::new(),
         diagnostics: Vec::new(),
         instances: vec![
@@ -211,6 +213,7 @@ pub(crate) fn extremes() -> Snapshot {
         seen: 1_234_567_890_123,
         recorded: 1_234_567_890_000,
         lost: 123,
+        slow_seen: 50,
         slow_dropped: 45,
     };
     extremes

@@ -12,6 +12,7 @@ use crate::{
 
 mod costs;
 mod kernel;
+mod slow;
 
 /// The columns of the table of counts, with their least width.
 const COUNTS: [(&str, usize); 8] = [
@@ -61,7 +62,7 @@ pub fn render(snapshot: &Snapshot) -> String {
     }
     kernel::render(&mut text, snapshot);
     costs::render(&mut text, snapshot);
-    slow(&mut text, snapshot);
+    slow::render(&mut text, snapshot);
     line(
         &mut text,
         format_args!("\n{}", crate::view::events(snapshot)),
@@ -210,55 +211,6 @@ fn driver_counts(instance: &InstanceSnapshot) -> Option<[String; COUNTS.len()]> 
         driver.faults,
     ];
     Some(counts.map(|count| count.to_string()))
-}
-
-/// Slow events that get a line.
-const SLOW_LINES: usize = 8;
-
-fn slow(text: &mut String, snapshot: &Snapshot) {
-    if snapshot.slow.is_empty() && snapshot.events.slow_dropped == 0 {
-        return;
-    }
-    line(
-        text,
-        format_args!(
-            "\nslow events in the interval, beyond {}: {} (not kept since the start: {})",
-            latency(snapshot.slow_threshold),
-            snapshot.slow.len(),
-            snapshot.events.slow_dropped,
-        ),
-    );
-    // The slowest say most. JSON has every event that the snapshot carries; those
-    // that it does not carry are only counted, in `slow_dropped`.
-    let mut slowest: Vec<_> = snapshot.slow.iter().collect();
-    slowest.sort_by_key(|event| std::cmp::Reverse(event.latency));
-    for event in slowest.into_iter().take(SLOW_LINES) {
-        let hwpt = match event.hwpt {
-            0 => ABSENT.to_owned(),
-            hwpt => hwpt.to_string(),
-        };
-        let thread = event
-            .tid
-            .map_or_else(|| ABSENT.to_owned(), |tid| tid.to_string());
-        let errno = match event.errno {
-            0 => String::new(),
-            errno => format!(", errno {errno}"),
-        };
-        line(
-            text,
-            format_args!(
-                "{}: {} {}, HWPT {hwpt}, items {}, thread {thread}{errno}",
-                event.instance.as_deref().unwrap_or(ABSENT),
-                event.stage.name(),
-                latency(event.latency),
-                event.items,
-            ),
-        );
-    }
-}
-
-fn latency(latency: std::time::Duration) -> String {
-    figure::latency(hwptop_agent::nanos(latency))
 }
 
 #[cfg(test)]

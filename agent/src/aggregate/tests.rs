@@ -2,6 +2,7 @@ use hwptop_abi::{Bucket, Vendor};
 
 use super::*;
 use crate::{
+    nanos,
     snapshot::ObjectSnapshot,
     totals::{ObjectKey, ObjectTotals},
 };
@@ -14,7 +15,7 @@ fn aggregator(start: Instant) -> Aggregator {
         policy: None,
         probes: Vec::new(),
         stages: Vec::new(),
-        slow_threshold: Duration::from_millis(1),
+        slow_threshold: Some(Duration::from_millis(1)),
         instances: Vec::new(),
     };
     Aggregator::new(origin, start)
@@ -158,9 +159,10 @@ fn slow_events_beyond_what_a_snapshot_carries_are_counted() {
         errno: 0,
         tgid: 0,
         asked: 0,
+        ..SlowRecord::UNKNOWN
     };
     let totals = Totals {
-        slow: vec![record; SLOW_SHOWN + 7],
+        slow: vec![record.into(); SLOW_SHOWN + 7],
         slow_dropped: 2,
         ..Totals::default()
     };
@@ -168,6 +170,89 @@ fn slow_events_beyond_what_a_snapshot_carries_are_counted() {
     assert_eq!(snapshot.slow.len(), SLOW_SHOWN);
     assert_eq!(snapshot.events.slow_dropped, 9);
     assert_eq!(snapshot.slow[0].tid, None);
+}
+
+#[test]
+fn of_too_many_slow_events_the_slowest_stay_oldest_first() {
+    let start = Instant::now();
+    let most = SLOW_SHOWN as u64 + 7;
+    // Those that end later are faster; two CPUs' records come one after the other.
+    let record = |n: u64| SlowRecord {
+        end_ns: 1_000 + n,
+        latency_ns: 10_000 - n,
+        ..SlowRecord::UNKNOWN
+    };
+    let (even, odd): (Vec<u64>, Vec<u64>) = (0..most).partition(|n| n % 2 == 0);
+    let slow: Vec<SlowCall> = even
+        .into_iter()
+        .chain(odd)
+        .map(|n| record(n).into())
+        .collect();
+    let totals = Totals {
+        slow_seen: most,
+        slow,
+        ..Totals::default()
+    };
+    let snapshot = aggregator(start).snapshot(totals, start);
+    let kept: Vec<u64> = snapshot.slow.iter().map(|one| nanos(one.latency)).collect();
+    let slowest = (0..SLOW_SHOWN as u64).map(|n| 10_000 - n);
+    assert!(kept.into_iter().eq(slowest));
+    assert_eq!(
+        (snapshot.events.slow_seen, snapshot.events.slow_dropped),
+        (most, 7)
+    );
+}
+
+#[test]
+fn a_slow_request_is_told_whole_and_what_nobody_knows_is_absent() {
+    let start = Instant::now();
+    let record = SlowRecord {
+        end_ns: crate::time::monotonic_ns() - 2_000_000_000,
+        latency_ns: 9_000,
+        op_ns: 8_000,
+        submissions_ns: 7_000,
+        instance: InstanceArg::new(0, Vendor::Vtd, true).raw(),
+        items: 5,
+        tgid: std::process::id(),
+        asked: 6,
+        submissions: 2,
+        commands: 5,
+        cpu: 3,
+        ..SlowRecord::UNKNOWN
+    };
+    let whole = SlowCall {
+        record,
+        stack: vec!["outer+0x12".to_owned()],
+    };
+    let totals = Totals {
+        slow: vec![SlowRecord::UNKNOWN.into(), whole],
+        ..Totals::default()
+    };
+    let snapshot = aggregator(start).snapshot(totals, start);
+    let [unknown, whole] = &snapshot.slow[..] else {
+        panic!("{:?}", snapshot.slow)
+    };
+    assert_eq!(whole.asked, Some(6));
+    assert_eq!(whole.driver_op, Some(Duration::from_micros(8)));
+    let made = SlowSubmissions {
+        count: 2,
+        commands: 5,
+        time: Duration::from_micros(7),
+    };
+    assert_eq!((whole.submissions, whole.cpu), (Some(made), Some(3)));
+    assert!(whole.process.as_ref().is_some_and(|one| one.name.is_some()));
+    assert_eq!(whole.stack.as_deref(), Some(&["outer+0x12".to_owned()][..]));
+    let ago = snapshot
+        .taken_at
+        .duration_since(whole.ended_at.unwrap())
+        .unwrap();
+    assert!((2..60).contains(&ago.as_secs()), "{ago:?}");
+
+    let told = (&unknown.asked, &unknown.driver_op, &unknown.submissions);
+    assert_eq!(told, (&None, &None, &None));
+    let told = (&unknown.process, &unknown.cpu, &unknown.ended_at);
+    assert_eq!(told, (&None, &None, &None));
+    assert_eq!(unknown.stack, None);
 }
 
 #[test]
@@ -183,9 +268,10 @@ fn a_record_without_an_instance_gets_none_and_what_it_asked_for_is_not_made_up()
         errno: 2,
         tgid: 0,
         asked: NOT_KNOWN,
+        ..SlowRecord::UNKNOWN
     };
     let totals = Totals {
-        slow: vec![record],
+        slow: vec![record.into()],
         failures: vec![record],
         ..totals(&[100], 0)
     };
@@ -340,6 +426,7 @@ fn failures_beyond_what_a_snapshot_carries_are_counted_and_the_newest_stay() {
         errno: 5,
         tgid: 0,
         asked: 64,
+        ..SlowRecord::UNKNOWN
     };
     let mut failing = totals(&[700], 0);
     failing.instances[0].name = Some("dmar0".to_owned());

@@ -4,7 +4,7 @@
 )]
 
 use aya::Pod;
-use hwptop_abi::{Config, GuestCell, StageCell, UnattributedCell};
+use hwptop_abi::{Config, GuestCell, SlowCell, StageCell, UnattributedCell};
 
 // aya's `Pod` and the records belong to other crates: wrappers bring them together.
 
@@ -23,10 +23,15 @@ pub(super) struct Guest(pub(super) GuestCell);
 #[repr(transparent)]
 pub(super) struct Unattributed(pub(super) UnattributedCell);
 
-/// A value of `CONFIG`.
+/// The global `CONFIG`.
 #[derive(Clone, Copy)]
 #[repr(transparent)]
-pub(super) struct Settings(pub(super) Config);
+pub(crate) struct Settings(pub(crate) Config);
+
+/// A value of `SLOW_COUNTS`.
+#[derive(Clone, Copy)]
+#[repr(transparent)]
+pub(crate) struct SlowCount(pub(crate) SlowCell);
 
 // SAFETY: `repr(transparent)` around a `repr(C)` record of u64 fields only, whose
 // size the abi crate asserts: no padding, and every bit pattern is a value.
@@ -37,3 +42,5 @@ unsafe impl Pod for Guest {}
 unsafe impl Pod for Unattributed {}
 // SAFETY: as above.
 unsafe impl Pod for Settings {}
+// SAFETY: as above.
+unsafe impl Pod for SlowCount {}

@@ -74,7 +74,7 @@ fn snapshot() -> Snapshot {
             how: Some(How::Fentry),
             why_not_better: None,
         }],
-        slow_threshold: Duration::from_millis(1),
+        slow_threshold: Some(Duration::from_millis(1)),
         instances: Vec::new(),
     };
     Aggregator::new(origin, start).snapshot(totals(), start + Duration::from_secs(1))

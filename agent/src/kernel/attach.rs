@@ -1,4 +1,4 @@
-use std::{borrow::Cow, time::Duration};
+use std::borrow::Cow;
 
 use aya::{
     Btf, BtfError,
@@ -17,20 +17,21 @@ use super::{
     plan::{Method, StagePlan, can_watch_kernel, plan},
     reason::Reason,
     site::{Site, Watch},
+    stack::{Functions, NoFunctions},
 };
 use crate::{
     Missing,
     looking::Sampler,
     message::program_message,
-    nanos,
+    slow::{SlowOptions, Thresholds},
     snapshot::{How, StageAttachment},
 };
 
 /// What the kernel probes are to do.
 #[derive(Clone, Copy, Debug)]
 pub struct KernelOptions {
-    /// Requests and submissions at least this long are kept one by one.
-    pub slow: Duration,
+    /// Which requests and submissions are kept one by one.
+    pub slow: SlowOptions,
     /// Requests of this process only, and what they submit.
     pub only_tgid: Option<u32>,
     /// Whether driver ops are timed. Without them, requests cost about half as much to watch
@@ -47,7 +48,7 @@ pub struct KernelOptions {
 impl Default for KernelOptions {
     fn default() -> Self {
         Self {
-            slow: Duration::MAX,
+            slow: SlowOptions::NOTHING,
             only_tgid: None,
             driver_ops: true,
             at_best: Method::Fentry,
@@ -77,6 +78,9 @@ pub enum KernelError {
         /// The reason.
         source: MapError,
     },
+    /// Stacks are asked for and cannot be told.
+    #[error(transparent)]
+    Stacks(#[from] NoFunctions),
     /// The object has no such program or map: it is not this version's.
     #[error("the eBPF object has no {0}; rebuild it with `cargo xtask ebpf`")]
     Foreign(&'static str),
@@ -96,6 +100,8 @@ pub struct Kernel {
     pub(super) mock_tgid: Option<u32>,
     pub(super) retired: Retired,
     pub(super) gone: Gone,
+    pub(super) thresholds: Thresholds,
+    pub(super) functions: Option<Functions>,
 }
 
 impl Kernel {
@@ -121,7 +127,10 @@ impl Kernel {
         }
         can_watch_kernel(&plans)?;
         let sampler = Sampler::start();
+        // Before anything is attached.
+        read_functions(options)?;
         let instances = load::instances_kept();
+        let thresholds = Thresholds::new(&options.slow);
         let by_fentry = |plan: &StagePlan| plan.chosen == Some(Method::Fentry);
         let btf = if plans.iter().any(by_fentry) {
             Some(Btf::from_sys_fs()?)
@@ -132,7 +141,7 @@ impl Kernel {
         loop {
             let modules = ProbedModule::of_plans(&Host::running(), &plans);
             let layout = layout(facts, options, &plans, instances);
-            let mut loaded = load::object(&layout, instances)?;
+            let mut loaded = load::object(&layout, instances, thresholds.config())?;
             let mut attaching = Attaching {
                 loaded: &mut loaded,
                 btf: btf.as_ref(),
@@ -155,6 +164,8 @@ impl Kernel {
                     mock_tgid: options.mock_tgid,
                     retired: Retired::new(),
                     gone: Gone::default(),
+                    thresholds,
+                    functions: read_functions(options)?,
                 });
             }
         }
@@ -182,6 +193,15 @@ impl Kernel {
     }
 }
 
+/// The names for stacks, where those are asked for.
+fn read_functions(options: &KernelOptions) -> Result<Option<Functions>, KernelError> {
+    let read = options
+        .slow
+        .stacks
+        .then(|| Functions::read(&Host::running()));
+    Ok(read.transpose()?)
+}
+
 /// What the programs are told of the kernel, and of each other.
 fn layout(
     facts: &Facts,
@@ -195,10 +215,10 @@ fn layout(
     };
     let offsets = facts.btf.as_ref().ok().map(|known| known.layout);
     KernelLayout {
-        slow_ns: nanos(options.slow),
         only_tgid: options.only_tgid.unwrap_or(0),
         slots: load::slots_kept(nr_cpus().unwrap_or(1), instances),
         driver_ops: is_attached(Watch::Stage(Stage::DriverOp)),
+        stacks: u32::from(options.slow.stacks),
         ends_noticed: is_attached(Watch::HwptEnd),
         ..offsets.unwrap_or(KernelLayout::UNKNOWN)
     }

@@ -1,10 +1,10 @@
 use std::{fs, ops::Range};
 
 use aya::maps::Queue;
-use hwptop_abi::{KERNEL_INSTANCES_MAX, KernelLayout, RequestCell, SLOTS_MAX, StageCell};
+use hwptop_abi::{Config, KERNEL_INSTANCES_MAX, KernelLayout, RequestCell, SLOTS_MAX, StageCell};
 
 use super::{attach::KernelError, plain::Layout};
-use crate::ebpf::{OBJECT, Purpose, loader};
+use crate::ebpf::{OBJECT, Purpose, Settings, loader};
 
 /// The kernel memory that the histograms may take, all CPUs together, as far as it is enough for
 /// [`KEYS_MIN`]: 256 slots up to 13 CPUs.
@@ -15,10 +15,15 @@ const CELLS_BYTES_MAX: usize = 128 << 20;
 const KEYS_MIN: u32 = 31;
 
 /// Loads the object with maps that fit the machine, and fills those that programs take from.
-pub(super) fn object(layout: &KernelLayout, instances: u32) -> Result<aya::Ebpf, KernelError> {
-    let global = Layout(*layout);
+pub(super) fn object(
+    layout: &KernelLayout,
+    instances: u32,
+    config: Config,
+) -> Result<aya::Ebpf, KernelError> {
+    let (global, config) = (Layout(*layout), Settings(config));
     let mut loaded = loader(Purpose::Kernel)
         .override_global("LAYOUT", &global, true)
+        .override_global("CONFIG", &config, true)
         .map_max_entries("REQUESTS", layout.slots)
         .map_max_entries("SUBMISSIONS", layout.slots + instances)
         .map_max_entries("SLOT_OF", layout.slots)

@@ -7,7 +7,7 @@ use std::{
 
 use aya::maps::{Array, HashMap, Map, MapError, PerCpuArray, RingBuf};
 use hwptop_abi::{
-    BATCH_BUCKETS, InstanceArg, LostCell, MOCK_INSTANCE, RequestCell, SlowRecord, Stage, StageCell,
+    BATCH_BUCKETS, InstanceArg, LostCell, MOCK_INSTANCE, NOT_KNOWN, RequestCell, Stage, StageCell,
     Vendor,
 };
 
@@ -20,11 +20,11 @@ use super::{
     site::Watch,
 };
 use crate::{
-    ebpf::slow_records,
+    ebpf::{CONFIG, COUNTS, SlowCount, count_slow, slow_records, tell},
     looking::program_times,
     totals::{
-        HwQueues, InstanceKind, InstanceTotals, NO_INSTANCE, ObjectKey, ObjectTotals, Source,
-        SourceError, StageTotals, Stages, Totals, settled,
+        HwQueues, InstanceKind, InstanceTotals, NO_INSTANCE, ObjectKey, ObjectTotals, SlowCall,
+        Source, SourceError, StageTotals, Stages, Totals, settled,
     },
 };
 
@@ -82,9 +82,18 @@ impl Source for Kernel {
         totals.instances = instances.into_values().collect();
         self.lost(&mut totals)?;
         totals.hw_queues = Some(self.hw_queues()?);
-        totals.failures = self.records("FAILURES")?;
+        let failures = self.records("FAILURES")?;
+        totals.failures = failures.into_iter().map(|one| one.record).collect();
+        let counts: PerCpuArray<_, SlowCount> = self.map(COUNTS)?;
+        count_slow(&counts, &mut totals)?;
         totals.slow = self.records("SLOW")?;
         totals.run_times = Some(self.sampler.read(program_times(&self.loaded)));
+        if self.thresholds.follow(&mut totals) {
+            let found = self.loaded.map_mut(CONFIG).ok_or_else(|| absent(CONFIG))?;
+            Array::try_from(found)
+                .and_then(|mut config| tell(&mut config, &self.thresholds))
+                .map_err(SourceError::of_map(CONFIG))?;
+        }
         Ok(totals)
     }
 }
@@ -209,16 +218,14 @@ impl Kernel {
             requests_unfinished,
             ops,
             submissions,
-            records,
+            failures,
         }) in map.get(&0, 0).map_err(SourceError::of_map("LOST"))?.iter()
         {
             totals.unattributed += requests + ops + submissions;
-            totals.slow_dropped += records;
+            totals.failures_dropped += failures;
             unfinished += requests_unfinished;
         }
-        let is_timed =
-            |plan: &StagePlan| plan.watch == Watch::Stage(Stage::DriverOp) && plan.chosen.is_some();
-        let with_ops = self.plans.iter().any(is_timed);
+        let with_ops = self.is_timed(Stage::DriverOp);
         for plan in &self.plans {
             totals.unattributed += match plan.watch {
                 Watch::Stage(Stage::Request) => {
@@ -248,17 +255,30 @@ impl Kernel {
         (of_program + of_kretprobe).max(noticed)
     }
 
-    fn records(&mut self, map: &'static str) -> Result<Vec<SlowRecord>, SourceError> {
+    fn records(&mut self, map: &'static str) -> Result<Vec<SlowCall>, SourceError> {
         let found = self.loaded.map_mut(map).ok_or_else(|| absent(map))?;
         let mut ring = RingBuf::try_from(found).map_err(SourceError::of_map(map))?;
-        let mut records = slow_records(&mut ring);
-        for record in &mut records {
+        let records = slow_records(&mut ring);
+        let calls = records.into_iter().map(|(mut record, frames)| {
             // The rest of the kernel's submissions is an instance like others.
             if record.stage != Stage::HostSubmission as u32 {
                 record.instance = u32::from(self.number_of(record.instance, record.tgid));
             }
-        }
-        Ok(records)
+            if !self.is_timed(Stage::Submission) {
+                record.submissions = NOT_KNOWN;
+            }
+            let functions = self.functions.as_ref();
+            SlowCall {
+                record,
+                stack: functions.map_or_else(Vec::new, |functions| functions.stack(&frames)),
+            }
+        });
+        Ok(calls.collect())
+    }
+
+    fn is_timed(&self, stage: Stage) -> bool {
+        let times = |plan: &StagePlan| plan.watch == Watch::Stage(stage) && plan.chosen.is_some();
+        self.plans.iter().any(times)
     }
 
     /// An instance's number in the totals, by its number in the maps and whose request it is.

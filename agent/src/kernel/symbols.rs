@@ -84,7 +84,7 @@ impl Symbols {
 }
 
 /// Address, name and module of a line, if it is a function's.
-fn function(line: &str) -> Option<(&str, &str, Option<&str>)> {
+pub(super) fn function(line: &str) -> Option<(&str, &str, Option<&str>)> {
     let mut words = line.split_ascii_whitespace();
     let (address, kind, name) = (words.next()?, words.next()?, words.next()?);
     let module = words

@@ -77,7 +77,7 @@ fn snapshots() -> Vec<Snapshot> {
         policy: Some("array".into()),
         probes: Vec::new(),
         stages: Vec::new(),
-        slow_threshold: Duration::from_millis(1),
+        slow_threshold: Some(Duration::from_millis(1)),
         instances: Vec::new(),
     };
     let mut aggregator = Aggregator::new(origin, start);

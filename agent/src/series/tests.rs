@@ -16,7 +16,7 @@ fn snapshot(instances: u16, at: u64) -> Snapshot {
         policy: None,
         probes: Vec::new(),
         stages: Vec::new(),
-        slow_threshold: SECOND,
+        slow_threshold: Some(SECOND),
         instances: Vec::new(),
     };
     let number = |number| InstanceTotals::new(InstanceArg::new(number, Vendor::Vtd, true));

@@ -35,7 +35,7 @@ pub(super) fn snapshot(count: u64) -> Arc<Snapshot> {
         policy: None,
         probes: Vec::new(),
         stages: Vec::new(),
-        slow_threshold: Duration::from_millis(1),
+        slow_threshold: Some(Duration::from_millis(1)),
         instances: Vec::new(),
     };
     let totals = Totals {

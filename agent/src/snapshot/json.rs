@@ -8,6 +8,7 @@ use crate::{nanos, totals::InstanceKind};
 
 mod costs;
 mod kernel;
+mod slow;
 
 /// Schema of a snapshot in JSON.
 pub const SCHEMA: &str = "hwptop.snapshot/1";
@@ -31,8 +32,8 @@ pub struct Document {
     ebpf_missing: Option<String>,
     probes: Vec<Probe>,
     events: Events,
-    slow_threshold_ns: u64,
-    slow: Vec<Slow>,
+    #[serde(flatten)]
+    slow: slow::SlowPart,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     diagnostics: Vec<String>,
     instances: Vec<Instance>,
@@ -55,18 +56,8 @@ struct Events {
     seen: u64,
     recorded: u64,
     lost: u64,
+    slow_seen: u64,
     slow_dropped: u64,
-}
-
-#[derive(Debug, Serialize)]
-struct Slow {
-    instance: Option<String>,
-    stage: &'static str,
-    latency_ns: u64,
-    hwpt: u32,
-    items: u32,
-    tid: Option<u32>,
-    errno: u32,
 }
 
 #[derive(Debug, Serialize)]
@@ -188,10 +179,10 @@ impl Snapshot {
                 seen: self.events.seen,
                 recorded: self.events.recorded,
                 lost: self.events.lost,
+                slow_seen: self.events.slow_seen,
                 slow_dropped: self.events.slow_dropped,
             },
-            slow_threshold_ns: nanos(self.slow_threshold),
-            slow: self.slow_part(),
+            slow: slow::SlowPart::of(self),
             diagnostics: self.diagnostics.clone(),
             instances: self
                 .instances
@@ -202,21 +193,6 @@ impl Snapshot {
             looking: costs::LookingPart::of(self),
             kernel: self.is_of_the_kernel().then(|| kernel::Kernel::of(self)),
         }
-    }
-
-    fn slow_part(&self) -> Vec<Slow> {
-        self.slow
-            .iter()
-            .map(|slow| Slow {
-                instance: slow.instance.clone(),
-                stage: slow.stage.name(),
-                latency_ns: nanos(slow.latency),
-                hwpt: slow.hwpt,
-                items: slow.items,
-                tid: slow.tid,
-                errno: slow.errno,
-            })
-            .collect()
     }
 
     fn instance(&self, instance: &InstanceSnapshot) -> Instance {

@@ -22,6 +22,60 @@ pub(super) mod ns {
     }
 }
 
+/// As [`ns`], of what may be absent.
+pub(super) mod some_ns {
+    use std::time::Duration;
+
+    use serde::{Deserialize as _, Deserializer, Serializer};
+
+    use crate::nanos;
+
+    // serde's signature.
+    #[expect(clippy::ref_option, reason = "serde calls it so")]
+    pub(in crate::snapshot) fn serialize<S: Serializer>(
+        duration: &Option<Duration>,
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        match duration {
+            Some(duration) => serializer.serialize_some(&nanos(*duration)),
+            None => serializer.serialize_none(),
+        }
+    }
+
+    pub(in crate::snapshot) fn deserialize<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<Option<Duration>, D::Error> {
+        Ok(Option::<u64>::deserialize(deserializer)?.map(Duration::from_nanos))
+    }
+}
+
+/// As [`unix_ns`], of what may be absent.
+pub(super) mod some_unix_ns {
+    use std::time::{SystemTime, UNIX_EPOCH};
+
+    use serde::{Deserializer, Serializer};
+
+    use super::some_ns;
+
+    // serde's signature.
+    #[expect(clippy::ref_option, reason = "serde calls it so")]
+    pub(in crate::snapshot) fn serialize<S: Serializer>(
+        moment: &Option<SystemTime>,
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        let since_epoch =
+            |moment: SystemTime| moment.duration_since(UNIX_EPOCH).unwrap_or_default();
+        some_ns::serialize(&moment.map(since_epoch), serializer)
+    }
+
+    pub(in crate::snapshot) fn deserialize<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<Option<SystemTime>, D::Error> {
+        let since_epoch = some_ns::deserialize(deserializer)?;
+        Ok(since_epoch.map(|since_epoch| UNIX_EPOCH + since_epoch))
+    }
+}
+
 /// A moment in nanoseconds since 1970; one before is 1970.
 pub(super) mod unix_ns {
     use std::time::{SystemTime, UNIX_EPOCH};
@@ -61,6 +115,13 @@ pub(super) mod bounded {
         deserializer: D,
     ) -> Result<Vec<T>, D::Error> {
         deserializer.deserialize_seq(List(PhantomData))
+    }
+
+    /// As [`deserialize`], of what may be absent.
+    pub(in crate::snapshot) fn some<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
+        deserializer: D,
+    ) -> Result<Option<Vec<T>>, D::Error> {
+        deserialize(deserializer).map(Some)
     }
 
     struct List<T>(PhantomData<T>);

@@ -79,7 +79,7 @@ fn snapshot(stages: Vec<StageAttachment>, totals: Totals) -> Snapshot {
         policy: None,
         probes: Vec::new(),
         stages,
-        slow_threshold: Duration::from_millis(1),
+        slow_threshold: Some(Duration::from_millis(1)),
         instances: Vec::new(),
     };
     let mut aggregator = Aggregator::new(origin, start);
@@ -129,6 +129,7 @@ fn emulated_smmu() -> Snapshot {
         errno: 5,
         tgid: NOBODY,
         asked: 64,
+        ..SlowRecord::UNKNOWN
     };
     let totals = Totals {
         instances: vec![smmu],
@@ -280,4 +281,36 @@ fn costs_survive_being_written_and_a_snapshot_of_before_them_can_be_read() {
     );
     assert_eq!(document["perf"]["absent"]["dtlb_misses"], "no room");
     assert!(document["looking"]["core_share"].is_null());
+}
+
+#[test]
+fn a_recording_from_before_slow_events_were_whole_still_opens_and_no_list_is_endless() {
+    let record = SlowRecord {
+        latency_ns: 5,
+        tid: 7,
+        instance: u32::from(crate::totals::NO_INSTANCE),
+        ..SlowRecord::UNKNOWN
+    };
+
+    let totals = Totals {
+        slow: vec![record.into()],
+        ..Totals::default()
+    };
+    let new = serde_json::to_value(snapshot(Vec::new(), totals)).unwrap();
+    let mut old = new.clone();
+    old["events"].as_object_mut().unwrap().remove("slow_seen");
+    old["slow"][0] = serde_json::json!({
+        "instance": null, "stage": "request", "latency_ns": 5, "hwpt": 0, "items": 0, "tid": 7, "errno": 0
+    });
+    let old: Snapshot = serde_json::from_value(old).unwrap();
+    assert_eq!(old.slow_threshold, Some(Duration::from_millis(1)));
+    let slow = &old.slow[0];
+    assert_eq!((slow.tid, &slow.stack, slow.cpu), (Some(7), &None, None));
+
+    let mut hostile = new.clone();
+    hostile["slow"][0]["stack"] = vec!["f"; 2_000].into();
+    assert!(serde_json::from_value::<Snapshot>(hostile).is_err());
+    let mut hostile = new;
+    hostile["slow"] = vec![hostile["slow"][0].clone(); 2_000].into();
+    assert!(serde_json::from_value::<Snapshot>(hostile).is_err());
 }

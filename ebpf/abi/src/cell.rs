@@ -75,8 +75,6 @@ pub struct GuestCell {
 pub struct UnattributedCell {
     /// Ends of instances whose number is beyond the maps.
     pub seen: u64,
-    /// Slow records that found the ring buffer full.
-    pub slow_dropped: u64,
 }
 
 /// A start that waits for its end, in one word, so that a slot never holds half of
@@ -159,7 +157,7 @@ const _: () = {
     // The kernel's limit for one value of a per-CPU map (PCPU_MIN_UNIT_SIZE).
     assert!(size_of::<StageCell>() <= 32 * 1024);
     assert!(size_of::<GuestCell>() == 32);
-    assert!(size_of::<UnattributedCell>() == 16);
+    assert!(size_of::<UnattributedCell>() == 8);
     assert!(STARTS_PER_INSTANCE.is_power_of_two());
 };
 

@@ -37,5 +37,8 @@ pub use record::{
     COMMAND_BYTES, DRAINED, SUBMISSION_COMMANDS, SYNCED, Submission, SubmissionBuffer,
     SubmissionHeader, UNIT_NAME_BYTES, UNITS, UnitCell,
 };
-pub use slow::{Config, NOT_KNOWN, SLOW_RECORDS_MAX, SLOW_RING_BYTES, SlowRecord};
+pub use slow::{
+    Config, NOT_KNOWN, NOT_TIMED, SLOW_RECORDS_MAX, SLOW_RING_BYTES, SLOW_WINDOW_NS, STACK_FRAMES,
+    SlowCell, SlowRecord, SlowWithStack,
+};
 pub use stage::{PROBE_STAGES, STAGES, Stage};

@@ -16,6 +16,7 @@ mod guest;
 mod kernel;
 mod maps;
 mod record;
+mod slow;
 mod stage;
 
 use aya_ebpf::{

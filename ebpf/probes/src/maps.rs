@@ -3,13 +3,9 @@ use aya_ebpf::{
     maps::{Array, PerCpuArray, RingBuf},
 };
 use hwptop_abi::{
-    Config, GuestCell, MAX_INSTANCES, PROBE_STAGES, SLOW_RING_BYTES, START_SLOTS, StageCell,
+    GuestCell, MAX_INSTANCES, PROBE_STAGES, SLOW_RING_BYTES, START_SLOTS, SlowCell, StageCell,
     UnattributedCell,
 };
-
-/// Index 0: what user space tells the programs.
-#[map]
-pub static CONFIG: Array<Config> = Array::with_max_entries(1, 0);
 
 /// By instance number, for as many as user space makes room for at load (so are
 /// `CELLS` and `GUESTS`): the raw `InstanceArg` last seen, plus 1 (0: never seen).
@@ -37,6 +33,10 @@ pub static GUESTS: PerCpuArray<GuestCell> = PerCpuArray::with_max_entries(MAX_IN
 #[map]
 pub static UNATTRIBUTED: PerCpuArray<UnattributedCell> = PerCpuArray::with_max_entries(1, 0);
 
-/// `SlowRecord`s.
+/// `SlowRecord`s, of the kernel's events `SlowWithStack`s where that is asked for.
 #[map]
 pub static SLOW: RingBuf = RingBuf::with_byte_size(SLOW_RING_BYTES, 0);
+
+/// Index 0.
+#[map]
+pub static SLOW_COUNTS: PerCpuArray<SlowCell> = PerCpuArray::with_max_entries(1, 0);

@@ -1,15 +1,21 @@
 use core::arch::asm;
 
 use aya_ebpf::{
-    EbpfContext as _, helpers::generated::bpf_ktime_get_ns, maps::Array, programs::ProbeContext,
+    EbpfContext as _,
+    helpers::generated::{bpf_get_smp_processor_id, bpf_ktime_get_ns},
+    maps::Array,
+    programs::ProbeContext,
 };
 use aya_log_ebpf::warn;
 use hwptop_abi::{
-    BATCH_BUCKETS, BUCKETS, Batch, Bucket, InstanceArg, SlowRecord, Stage, Start, error_index,
-    start_slot,
+    BATCH_BUCKETS, BUCKETS, Batch, Bucket, InstanceArg, NOT_KNOWN, SlowRecord, Stage, Start,
+    error_index, start_slot,
 };
 
-use crate::maps::{CELLS, CONFIG, INSTANCES, SLOW, UNATTRIBUTED};
+use crate::{
+    maps::{CELLS, INSTANCES, UNATTRIBUTED},
+    slow,
+};
 
 /// Adds to a counter of a per-CPU cell. Atomic, because a uprobe program can be
 /// preempted by another one on the same CPU in the middle of an addition. In
@@ -97,21 +103,27 @@ pub fn end(ctx: &ProbeContext, stage: Stage, starts: &Array<u64>) {
         add(&raw mut (*cell).total_ns, latency_ns);
         add((&raw mut (*cell).buckets).cast::<u64>().add(index), 1);
     }
-    if CONFIG
-        .get(0)
-        .is_some_and(|config| latency_ns >= config.slow_ns)
-    {
-        let hwpt = ctx.arg::<u64>(2).unwrap_or(0) as u32;
+    if slow::is_slow(stage, latency_ns) {
+        let is_request = matches!(stage, Stage::Request);
         keep(&SlowRecord {
+            end_ns,
             latency_ns,
             instance: instance.raw(),
             stage: stage as u32,
-            hwpt,
+            hwpt: ctx.arg::<u64>(2).unwrap_or(0) as u32,
             items,
             tid: ctx.pid(),
             errno,
             tgid: ctx.tgid(),
-            asked: items,
+            // One that succeeds handles all that it asks for.
+            asked: if is_request && errno == 0 {
+                items
+            } else {
+                NOT_KNOWN
+            },
+            // SAFETY: the helper has no preconditions.
+            cpu: unsafe { bpf_get_smp_processor_id() },
+            ..SlowRecord::UNKNOWN
         });
     }
 }
@@ -172,11 +184,7 @@ fn unattributed(ctx: &ProbeContext, number: u32) {
 
 #[inline(never)]
 fn keep(record: &SlowRecord) {
-    if SLOW.output::<SlowRecord>(record, 0).is_ok() {
-        return;
-    }
-    if let Some(cell) = UNATTRIBUTED.get_ptr_mut(0) {
-        // SAFETY: `cell` points to this CPU's value of the map.
-        unsafe { add(&raw mut (*cell).slow_dropped, 1) };
+    if slow::has_room(record.end_ns) {
+        slow::keep(record);
     }
 }

@@ -8,15 +8,15 @@ use std::{
 };
 
 use anyhow::{Context as _, anyhow};
-use hwptop_agent::{export::OtlpHistograms, serve::OtlpOptions};
+use hwptop_agent::{SlowThreshold, export::OtlpHistograms, serve::OtlpOptions};
 use hwptop_bench::fleet::Pace;
 use hwptop_driver::Policy;
 use serde::{Deserialize, Deserializer, de::Error as _};
 
 use crate::{
     cli::{
-        AgentArgs, Histograms, KernelMethod, Listen, MeasureArgs, Otlp, ReplayArgs, Socket,
-        duration, interval, listen, otlp, policy, socket, speed,
+        AgentArgs, Histograms, KernelMethod, Listen, MeasureArgs, Otlp, ReplayArgs, SlowArgs,
+        Socket, interval, listen, otlp, policy, socket, speed, threshold,
     },
     failure::Failure,
     target::Target,
@@ -28,7 +28,6 @@ pub(super) const TEMPLATE: &str = include_str!("agent.toml");
 const INTERVAL: Duration = Duration::from_secs(1);
 /// The shortest time between two pushes that is not asked for.
 const OTLP_INTERVAL: Duration = Duration::from_secs(10);
-const SLOW: Duration = Duration::from_millis(1);
 const LISTEN: &str = "127.0.0.1:9469";
 /// The longest file that is read.
 const MOST_BYTES: u64 = 1 << 20;
@@ -41,7 +40,7 @@ pub(super) struct Settings {
     pub(super) socket: Socket,
     pub(super) otlp: Option<OtlpOptions>,
     pub(super) target: Option<Target>,
-    slow: Duration,
+    slow: SlowArgs,
     perf: bool,
     replay: ReplayArgs,
 }
@@ -53,11 +52,11 @@ impl Settings {
             Some(path) => ConfigFile::read(path).map_err(Failure::Input)?,
             None => ConfigFile::default(),
         };
-        let asked_for = [("--interval", args.interval), ("--slow", args.slow)];
-        let asked_for = asked_for.map(|(option, value)| value.map(|_| option));
+        let asked_for = args.interval.map(|_| "--interval");
+        let asked_for = asked_for.or(args.slow.first_given());
         let settings = Self::resolve(args, file).map_err(Failure::Input)?;
         if let Some(Target::File { .. }) = settings.target {
-            settings.check_recording(asked_for.into_iter().flatten().next())?;
+            settings.check_recording(asked_for)?;
         }
         if let Some(Target::Agent { .. }) = settings.target {
             return Err(Failure::input(anyhow!(
@@ -97,7 +96,11 @@ impl Settings {
                 Some(Otlp::Nowhere) | None => None,
             },
             target: args.target.or(file.target),
-            slow: args.slow.or(file.slow).unwrap_or(SLOW),
+            slow: SlowArgs {
+                slow: args.slow.slow.or(file.slow),
+                slow_rate: args.slow.slow_rate.or(file.slow_rate),
+                slow_stacks: args.slow.slow_stacks || file.slow_stacks.unwrap_or_default(),
+            },
             perf: args.perf || file.perf.unwrap_or(false),
             replay: ReplayArgs {
                 capture: if args.replay.capture.is_empty() {
@@ -183,8 +186,12 @@ struct ConfigFile {
     otlp_interval: Option<Duration>,
     #[serde(rename = "otlp-histograms")]
     otlp_histograms: Option<Histograms>,
-    #[serde(deserialize_with = "duration_text")]
-    slow: Option<Duration>,
+    #[serde(deserialize_with = "threshold_text")]
+    slow: Option<SlowThreshold>,
+    #[serde(rename = "slow-rate", deserialize_with = "slow_rate")]
+    slow_rate: Option<u32>,
+    #[serde(rename = "slow-stacks")]
+    slow_stacks: Option<bool>,
     perf: Option<bool>,
     capture: Vec<PathBuf>,
     #[serde(deserialize_with = "policy_text")]
@@ -250,8 +257,15 @@ fn otlp_text<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Otlp>, D::Erro
     words(from, otlp)
 }
 
-fn duration_text<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Duration>, D::Error> {
-    words(from, duration)
+fn threshold_text<'de, D: Deserializer<'de>>(from: D) -> Result<Option<SlowThreshold>, D::Error> {
+    words(from, threshold)
+}
+
+fn slow_rate<'de, D: Deserializer<'de>>(from: D) -> Result<Option<u32>, D::Error> {
+    match u32::deserialize(from)? {
+        0 => Err(D::Error::custom("slow-rate = 0: at least one")),
+        rate => Ok(Some(rate)),
+    }
 }
 
 fn policy_text<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Policy>, D::Error> {

@@ -109,7 +109,7 @@ impl Live {
             timing_profile: None,
             probes: Vec::new(),
             stages: kernel.attachments(),
-            slow_threshold: args.slow,
+            slow_threshold: args.slow.options().threshold.fixed(),
             instances: Vec::new(),
         };
         Self {
@@ -142,7 +142,7 @@ fn watch(args: &MeasureArgs, mock_tgid: Option<u32>) -> Result<(Watched, Facts),
         KernelMethod::Tracepoint => (Method::Tracepoint, Method::Tracepoint),
     };
     let options = KernelOptions {
-        slow: args.slow,
+        slow: args.slow.options(),
         at_best,
         requests_at_best,
         mock_tgid,

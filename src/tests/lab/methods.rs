@@ -14,7 +14,7 @@ const ENTRIES: u64 = 2_047 * EACH;
 /// Few threads, so that every call's end is seen.
 fn watched_by(method: &str) -> Left {
     let script = format!(
-        "watch watched --kernel-probes-at-best {method} --slow 0ns
+        "watch watched --kernel-probes-at-best {method} --slow 0ns --slow-rate 1000000
          for target in selftest selftest:smmuv3; do
              hwptop bench batching --target $target --requests {EACH} --format json >bench 2>progress
          done

@@ -1,7 +1,7 @@
 use std::time::Duration;
 
 use hwptop_abi::Stage;
-use hwptop_agent::snapshot::SlowEvent;
+use hwptop_agent::snapshot::{Process, SlowEvent, SlowRunning, SlowSubmissions, StageThreshold};
 
 use super::*;
 use crate::fixture;
@@ -33,16 +33,80 @@ fn frozen_queues_and_slow_events_are_told() {
     let mut snapshot = fixture::frozen();
     snapshot.slow = [(Stage::Request, 7, 5), (Stage::Submission, 0, 0)]
         .map(|(stage, hwpt, errno)| SlowEvent {
-            instance: Some("model-vtd0".to_owned()),
-            stage,
-            latency: Duration::from_micros(4_560),
             hwpt,
-            items: 16,
             tid: (errno != 0).then_some(4711),
             errno,
+            ..slow_event(stage)
         })
         .to_vec();
     insta::assert_snapshot!(render(&snapshot));
+}
+
+/// One of which nothing more is known.
+fn slow_event(stage: Stage) -> SlowEvent {
+    SlowEvent {
+        instance: Some("model-vtd0".to_owned()),
+        stage,
+        latency: Duration::from_micros(4_560),
+        ended_at: None,
+        hwpt: 0,
+        items: 16,
+        asked: None,
+        driver_op: None,
+        submissions: None,
+        process: None,
+        tid: None,
+        cpu: None,
+        errno: 0,
+        stack: None,
+    }
+}
+
+#[test]
+fn a_slow_request_of_the_kernel_is_told_whole_with_its_stack() {
+    let mut snapshot = fixture::snapshot();
+    snapshot.slow_threshold = None;
+    snapshot.slow_running = Some(SlowRunning {
+        percentile: "p99.9".parse().unwrap(),
+        thresholds: vec![StageThreshold {
+            stage: Stage::Request,
+            threshold: Duration::from_micros(12),
+        }],
+    });
+    let functions = [
+        "intel_nested_flush_cache",
+        "iommufd_hwpt_invalidate",
+        "iommufd_fops_ioctl",
+    ];
+    snapshot.slow = vec![SlowEvent {
+        ended_at: Some(snapshot.taken_at + Duration::from_micros(45_296_000_789)),
+        hwpt: 7,
+        asked: Some(64),
+        driver_op: Some(Duration::from_micros(4_500)),
+        submissions: Some(SlowSubmissions {
+            count: 3,
+            commands: 48,
+            time: Duration::from_micros(4_400),
+        }),
+        process: Some(Process {
+            id: 4700,
+            name: Some("qemu".to_owned()),
+        }),
+        tid: Some(4711),
+        cpu: Some(3),
+        stack: Some(
+            functions
+                .iter()
+                .cycle()
+                .take(7)
+                .map(|name| format!("{name}+0x5"))
+                .collect(),
+        ),
+        ..slow_event(Stage::Request)
+    }];
+    let text = render(&snapshot);
+    let (_, slow) = text.split_once("slow events").expect("there is one");
+    insta::assert_snapshot!(slow);
 }
 
 #[test]

@@ -169,14 +169,13 @@ fn probes(snapshot: &Snapshot) -> String {
 }
 
 fn slow(snapshot: &Snapshot) -> String {
-    let threshold = hwptop_agent::nanos(snapshot.slow_threshold);
     let dropped = match snapshot.events.slow_dropped {
         0 => String::new(),
         dropped => format!(", {} not kept", figure::count(dropped)),
     };
     format!(
         "slower than {}: {}{dropped}",
-        figure::latency(threshold),
+        figure::slow_threshold(snapshot),
         snapshot.slow.len()
     )
 }

@@ -90,8 +90,8 @@ pub struct LostCell {
     pub ops: u64,
     /// Submissions.
     pub submissions: u64,
-    /// Slow or failed records that found their ring buffer full.
-    pub records: u64,
+    /// Failed requests that found their ring buffer full.
+    pub failures: u64,
 }
 
 /// `IOMMU_HW_QUEUE_ALLOC` calls: an assigned queue takes the guest's invalidations past the

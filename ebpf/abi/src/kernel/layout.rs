@@ -8,9 +8,6 @@ pub const MISSING: u32 = u32::MAX;
 #[repr(C)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct KernelLayout {
-    /// Requests, submissions and driver ops at least this long are kept one by one, in
-    /// nanoseconds.
-    pub slow_ns: u64,
     /// Only requests of this process; 0 for all.
     pub only_tgid: u32,
     /// log2 of the size and alignment of a thread's kernel stack, in bytes.
@@ -22,6 +19,8 @@ pub struct KernelLayout {
     pub ends_noticed: u32,
     /// 1 where driver ops are timed, else 0.
     pub driver_ops: u32,
+    /// 1 where slow events are kept with the kernel's stack, else 0.
+    pub stacks: u32,
     /// `task_struct.tgid`
     pub task_tgid: u32,
     /// `iommufd_ucmd.ictx`
@@ -49,12 +48,12 @@ pub struct KernelLayout {
 impl KernelLayout {
     /// Nothing is known yet.
     pub const UNKNOWN: Self = Self {
-        slow_ns: u64::MAX,
         only_tgid: 0,
         stack_shift: 14,
         slots: 0,
         ends_noticed: 0,
         driver_ops: 0,
+        stacks: 0,
         task_tgid: MISSING,
         ucmd_ictx: MISSING,
         ucmd_cmd: MISSING,
@@ -69,4 +68,4 @@ impl KernelLayout {
     };
 }
 
-const _: () = assert!(size_of::<KernelLayout>() == 8 + 16 * 4);
+const _: () = assert!(size_of::<KernelLayout>() == 17 * 4);

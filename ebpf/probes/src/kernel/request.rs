@@ -2,7 +2,8 @@ use core::ffi::c_void;
 
 use aya_ebpf::helpers::generated::bpf_ktime_get_ns;
 use hwptop_abi::{
-    BATCH_BUCKETS, BUCKETS, Batch, Bucket, ERROR_CODES, NOT_KNOWN, RequestCell, error_index,
+    BATCH_BUCKETS, BUCKETS, Batch, Bucket, ERROR_CODES, NOT_KNOWN, NOT_TIMED, RequestCell, Stage,
+    error_index,
 };
 
 use super::{
@@ -12,7 +13,7 @@ use super::{
     record, slot,
     thread::{self, Thread, is_near, is_same, top_of_stack},
 };
-use crate::stage::add;
+use crate::{slow::is_slow, stage::add};
 
 /// Offsets of the uAPI structure.
 pub(super) const HWPT_ID: u32 = 4;
@@ -72,9 +73,9 @@ pub(super) fn end<M: Method>(ctx: *mut c_void, result: i32) {
         let op_ns = (*thread).op_ns;
         // One whose end was not seen is longer than anything.
         if with_op && op_ns <= latency_ns {
-            split(thread, latency_ns, op_ns, result);
+            split(ctx, thread, latency_ns, op_ns, result);
         } else {
-            unsplit(thread, latency_ns, with_op, result);
+            unsplit(ctx, thread, latency_ns, with_op, result);
         }
     }
 }
@@ -84,7 +85,13 @@ pub(super) fn end<M: Method>(ctx: *mut c_void, result: i32) {
 /// # Safety
 /// `thread` points into the map.
 #[inline(always)]
-unsafe fn split(thread: *mut Thread, latency_ns: u64, op_ns: u64, result: i32) {
+unsafe fn split(
+    ctx: *mut c_void,
+    thread: *mut Thread,
+    latency_ns: u64,
+    op_ns: u64,
+    result: i32,
+) {
     // SAFETY: the caller's; pointers are into the maps.
     unsafe {
         let Some(cell) = whole(thread, latency_ns) else {
@@ -93,7 +100,7 @@ unsafe fn split(thread: *mut Thread, latency_ns: u64, op_ns: u64, result: i32) {
         (*cell).op_ns += op_ns;
         count(&raw mut (*cell).op, op_ns);
         count(&raw mut (*cell).rest, latency_ns - op_ns);
-        outcome(thread, cell, latency_ns, true, result);
+        outcome(ctx, (thread, cell), latency_ns, Some(op_ns), true, result);
     }
 }
 
@@ -103,7 +110,13 @@ unsafe fn split(thread: *mut Thread, latency_ns: u64, op_ns: u64, result: i32) {
 /// # Safety
 /// `thread` points into the map.
 #[inline(always)]
-unsafe fn unsplit(thread: *mut Thread, latency_ns: u64, with_op: bool, result: i32) {
+unsafe fn unsplit(
+    ctx: *mut c_void,
+    thread: *mut Thread,
+    latency_ns: u64,
+    with_op: bool,
+    result: i32,
+) {
     // SAFETY: the caller's; pointers are into the maps.
     unsafe {
         read_outcome(thread);
@@ -121,7 +134,7 @@ unsafe fn unsplit(thread: *mut Thread, latency_ns: u64, with_op: bool, result: i
                 count(&raw mut (*cell).rest, latency_ns);
             }
         }
-        outcome(thread, cell, latency_ns, with_op, result);
+        outcome(ctx, (thread, cell), latency_ns, None, with_op, result);
     }
 }
 
@@ -150,12 +163,14 @@ unsafe fn whole(thread: *mut Thread, latency_ns: u64) -> Option<*mut RequestCell
 /// `thread` and `cell` point into the maps.
 #[inline(always)]
 unsafe fn outcome(
-    thread: *mut Thread,
-    cell: *mut RequestCell,
+    ctx: *mut c_void,
+    (thread, cell): (*mut Thread, *mut RequestCell),
     latency_ns: u64,
+    op_ns: Option<u64>,
     with_op: bool,
     result: i32,
 ) {
+    let op_ns = op_ns.unwrap_or(NOT_TIMED);
     // SAFETY: the caller's.
     unsafe {
         if result < 0 {
@@ -169,10 +184,10 @@ unsafe fn outcome(
                     (*thread).asked = (*thread).handled;
                 }
             }
-            record::failure(thread, latency_ns, result);
+            record::failure(thread, latency_ns, result, op_ns);
         }
-        if latency_ns >= layout!(slow_ns) {
-            record::slow_request(thread, latency_ns, result);
+        if is_slow(Stage::Request, latency_ns) {
+            record::slow_request(ctx, thread, latency_ns, result, op_ns);
         }
     }
 }

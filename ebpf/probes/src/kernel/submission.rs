@@ -1,6 +1,7 @@
 use core::ffi::c_void;
 
 use aya_ebpf::helpers::generated::bpf_ktime_get_ns;
+use hwptop_abi::Stage;
 
 use super::{
     layout::layout,
@@ -11,7 +12,7 @@ use super::{
     slot,
     thread::{self, QUEUED_LEN, Queued, Thread, is_same, is_within, low_half},
 };
-use crate::stage::add;
+use crate::{slow::is_slow, stage::add};
 
 /// `items` commands are handed over to a queue of the instance with this
 /// `struct iommu_device`.
@@ -48,10 +49,13 @@ pub(super) fn end<M: Method>(ctx: *mut c_void, result: i32) {
         let items = (*thread).submission_items as u32;
         let latency_ns = end_ns - (*thread).submission_start_ns;
         let mut hwpt = 0;
+        let mut stage = Stage::HostSubmission;
         let index = if is_within(low_half(ctx), (*thread).request) {
             (*thread).instance = instance;
             let slot = slot::of(thread, instance);
             hwpt = (*thread).known.hwpt;
+            stage = Stage::Submission;
+            add_to_request(thread, latency_ns, items);
             slot
         } else {
             host(thread, instance)
@@ -68,9 +72,28 @@ pub(super) fn end<M: Method>(ctx: *mut c_void, result: i32) {
             (*cell).errors += 1;
             count_error(&raw mut (*cell).error_codes, result);
         }
-        if latency_ns >= layout!(slow_ns) {
-            record::slow_submission(latency_ns, instance, hwpt, items, result);
+        if is_slow(stage, latency_ns) {
+            record::slow_submission(ctx, thread, latency_ns, result, hwpt);
         }
+    }
+}
+
+/// # Safety
+/// `thread` points into the map, and is in a request.
+#[inline(always)]
+unsafe fn add_to_request(thread: *mut Thread, latency_ns: u64, items: u32) {
+    // SAFETY: the caller's.
+    unsafe {
+        let made = &raw mut (*thread).made;
+        if (*made).within_ns != (*thread).start_ns {
+            (*made).within_ns = (*thread).start_ns;
+            (*made).ns = 0;
+            (*made).submissions = 0;
+            (*made).commands = 0;
+        }
+        (*made).ns += latency_ns;
+        (*made).submissions += 1;
+        (*made).commands += items;
     }
 }
 

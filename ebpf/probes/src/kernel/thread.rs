@@ -43,6 +43,8 @@ pub(super) struct Thread {
     /// The `struct iommu_device` that it goes to, 0 while it is not known, and its commands.
     pub(super) submission_instance: u64,
     pub(super) submission_items: u64,
+    /// The submissions made within the request.
+    pub(super) made: Made,
     /// Commands that wait for a submission of their own (AMD).
     pub(super) queued: [Queued; QUEUED_LEN],
     /// The slot that was found last, and what it was found for.
@@ -61,6 +63,18 @@ pub(super) const QUEUED_LEN: usize = 4;
 pub(super) struct Queued {
     pub(super) instance: u64,
     pub(super) commands: u64,
+}
+
+/// What the submissions within one request were together. Only a submission writes it, so that
+/// a request without any pays nothing.
+#[repr(C)]
+pub(super) struct Made {
+    /// When the request began that they were made in.
+    pub(super) within_ns: u64,
+    /// How long they took.
+    pub(super) ns: u64,
+    pub(super) submissions: u32,
+    pub(super) commands: u32,
 }
 
 #[repr(C)]
