@@ -29,6 +29,17 @@ pub(crate) struct SlowArgs {
 }
 
 impl SlowArgs {
+    /// The first of these options that was given, if any was.
+    pub(crate) fn first_given(self) -> Option<&'static str> {
+        [
+            ("--slow", self.slow.is_some()),
+            ("--slow-rate", self.slow_rate.is_some()),
+            ("--slow-stacks", self.slow_stacks),
+        ]
+        .into_iter()
+        .find_map(|(option, given)| given.then_some(option))
+    }
+
     /// What is to be kept, with defaults for what nobody said.
     pub(crate) fn options(self) -> SlowOptions {
         SlowOptions {

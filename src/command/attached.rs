@@ -30,9 +30,10 @@ impl Attached {
                 "{option} is for the model; an agent is shown as it is"
             )));
         }
-        if args.perf {
+        let perf = args.perf.then_some("--perf");
+        if let Some(option) = args.slow.first_given().or(perf) {
             return Err(Failure::input(anyhow::anyhow!(
-                "--perf is for the agent itself; an agent is shown as it is"
+                "{option} is for the agent to be told; it is shown as it is"
             )));
         }
         let agent = Follower::connect(socket).map_err(|error| match error {

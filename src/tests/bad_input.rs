@@ -197,3 +197,24 @@ fn a_descriptor_type_that_does_not_exist_freezes_its_queue_and_loses_nothing() {
         text.stdout
     );
 }
+
+#[test]
+fn what_cannot_be_kept_of_slow_events_is_refused_with_the_option() {
+    for (arguments, part) in [
+        (
+            &["--target", "model", "--slow-stacks"][..],
+            "--slow-stacks is for what the kernel does",
+        ),
+        (
+            &["--target", "agent:/none", "--slow", "p99"],
+            "--slow is for the agent",
+        ),
+        (&["--slow", "p100"], "is no percentile"),
+        (&["--slow", "5"], "is no time"),
+        (&["--slow-rate", "0"], "--slow-rate"),
+    ] {
+        let run = unprivileged(&[&["top", "--once"], arguments].concat());
+        assert_eq!(run.code, Some(2), "{arguments:?}: {}", run.stderr);
+        assert!(run.stderr.contains(part), "{arguments:?}: {}", run.stderr);
+    }
+}

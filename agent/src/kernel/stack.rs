@@ -62,25 +62,41 @@ impl Functions {
         }
     }
 
-    /// A stack by names, innermost first, without the programs that looked. No address is told:
-    /// what has no name is `?`.
+    /// A stack by names, innermost first, without eBPF: the programs that looked, and the
+    /// trampolines to them, each of which shows the function it is on a second time. No address
+    /// is told: what has no name is `?`.
     pub(super) fn stack(&self, frames: &[u64]) -> Vec<String> {
-        let named = frames.iter().map(|frame| self.name(*frame));
-        let of_program =
-            |name: &Option<String>| name.as_ref().is_none_or(|name| name.starts_with("bpf_"));
-        named
-            .skip_while(of_program)
-            .map(|name| name.unwrap_or_else(|| "?".to_owned()))
-            .collect()
+        let mut stack: Vec<String> = Vec::new();
+        let mut last = None;
+        let mut is_behind_trampoline = false;
+        for frame in frames {
+            let found = self.function(*frame);
+            let is_ebpf = found.is_some_and(|(name, _)| name.starts_with("bpf_"));
+            if is_ebpf || found.is_none() && stack.is_empty() {
+                is_behind_trampoline = true;
+                continue;
+            }
+            let name = found.map(|(name, _)| name);
+            if !(is_behind_trampoline && name.is_some() && name == last) {
+                stack.push(match found {
+                    Some((name, offset)) => format!("{name}+{offset:#x}"),
+                    None => "?".to_owned(),
+                });
+            }
+            last = name;
+            is_behind_trampoline = false;
+        }
+        stack
     }
 
-    fn name(&self, address: u64) -> Option<String> {
+    /// The function that an address is in, and how far from its begin.
+    fn function(&self, address: u64) -> Option<(&str, u64)> {
         let behind = self.starts.partition_point(|(start, ..)| *start <= address);
         let (start, at, length) = self.starts[..behind].last()?;
         let offset = address - start;
         let (at, length) = (*at as usize, usize::from(*length));
         let name = self.names.get(at..at + length)?;
-        (offset < LONGEST).then(|| format!("{name}+{offset:#x}"))
+        (offset < LONGEST).then_some((name, offset))
     }
 }
 
@@ -113,6 +129,21 @@ mod tests {
         let stack = functions.stack(&[frames, rest].concat());
         assert_eq!(stack, ["inner.isra.0+0xff", "?", "outer+0x12", "?"]);
         assert_eq!(functions.stack(&[]), [""; 0]);
+    }
+
+    #[test]
+    fn trampolines_are_left_out_and_a_function_that_calls_itself_is_not() {
+        let functions = read(
+            "1000 T outer\n1100 t inner\n9000 t bpf_trampoline_1\t[bpf]\n9100 t bpf_prog_1\t[bpf]\n",
+        )
+        .unwrap();
+        let frames = [
+            0x9110, 0x9010, 0x1108, 0x1020, 0x1010, 0x9010, 0x1008, 0x1010,
+        ];
+        assert_eq!(
+            functions.stack(&frames),
+            ["inner+0x8", "outer+0x20", "outer+0x10", "outer+0x10"]
+        );
     }
 
     #[test]
