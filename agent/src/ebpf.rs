@@ -3,7 +3,7 @@
 use aya::{
     include_bytes_aligned,
     maps::{Array, Map, MapData, MapError, PerCpuArray, RingBuf},
-    programs::{ProgramError, UProbe, uprobe::UProbeAttachLocation, uprobe::UProbeScope},
+    programs::{UProbe, uprobe::UProbeAttachLocation, uprobe::UProbeScope},
     util::nr_cpus,
 };
 use aya_log::EbpfLogger;
@@ -21,6 +21,7 @@ use crate::{
 
 mod diagnostics;
 mod empty;
+mod error;
 mod multi;
 mod plain;
 mod room;
@@ -28,6 +29,7 @@ mod slow;
 
 use diagnostics::Diagnostics;
 pub use empty::EmptyProbes;
+pub use error::EbpfError;
 use multi::Links;
 use plain::{Cell, Guest, Unattributed};
 pub(crate) use plain::{Settings, SlowCount};
@@ -71,64 +73,6 @@ const ARGUMENTS: [&str; 5] = ["8@x0", "4@x1", "4@x2", "4@x3", "-4@x4"];
 /// The most kernel memory that the histograms may take, all CPUs together: 64
 /// instances up to 46 CPUs, 23 at 128 CPUs.
 const CELLS_BYTES_MAX: usize = 64 << 20;
-
-/// Why the programs could not be put on the probes.
-#[derive(Debug, thiserror::Error)]
-pub enum EbpfError {
-    /// Something is not there at all.
-    #[error(transparent)]
-    Missing(#[from] Missing),
-    /// The kernel refused the object.
-    #[error("loading the eBPF object: {0}")]
-    Load(#[from] aya::EbpfError),
-    /// The kernel refused a program.
-    #[error("eBPF program {program}: {source}")]
-    Program {
-        /// The program, named after its probe.
-        program: String,
-        /// The reason.
-        source: ProgramError,
-    },
-    /// The object has no such program or map: it is not this version's.
-    #[error("the eBPF object has no {0}; rebuild it with `cargo xtask ebpf`")]
-    Foreign(&'static str),
-    /// A map could not be set up.
-    #[error("eBPF map {map}: {source}")]
-    Map {
-        /// The map.
-        map: &'static str,
-        /// The reason.
-        source: MapError,
-    },
-    /// The programs' log could not be opened.
-    #[error("the eBPF programs' log: {0}")]
-    Log(#[from] aya_log::Error),
-    /// The process' driver keeps a probe's arguments elsewhere.
-    #[error(
-        "static probe {PROVIDER}:{probe} in process {pid} has arguments {found:?}, this version \
-         reads {expected:?}: its driver is of another version"
-    )]
-    Arguments {
-        /// The probe's name.
-        probe: &'static str,
-        /// The process.
-        pid: u32,
-        /// Where its note says they are.
-        found: String,
-        /// Where the programs look for them.
-        expected: String,
-    },
-    /// The process' driver has no such probe: it is another version's.
-    #[error(
-        "no static probe {PROVIDER}:{probe} in process {pid}: its driver is of another version"
-    )]
-    NoProbe {
-        /// The probe's name.
-        probe: &'static str,
-        /// The process.
-        pid: u32,
-    },
-}
 
 /// The programs while they are attached. Dropping it, or the end of the process
 /// however it comes, detaches them: the kernel holds them by file descriptors.

@@ -38,7 +38,7 @@ pub(super) struct Links {
     /// The programs that can be linked so, by name.
     programs: HashMap<String, Program>,
     loaded: Vec<(String, OwnedFd)>,
-    links: Vec<OwnedFd>,
+    open: Vec<OwnedFd>,
 }
 
 impl Links {
@@ -50,7 +50,7 @@ impl Links {
         Self {
             programs: programs.unwrap_or_default(),
             loaded: Vec::new(),
-            links: Vec::new(),
+            open: Vec::new(),
         }
     }
 
@@ -68,7 +68,7 @@ impl Links {
             return false;
         };
         self.loaded.push((program.to_owned(), loaded));
-        self.links.push(link);
+        self.open.push(link);
         true
     }
 
@@ -96,7 +96,7 @@ impl Drop for Links {
     /// begin together share the kernel's grace periods.
     fn drop(&mut self) {
         thread::scope(|scope| {
-            for link in self.links.drain(..) {
+            for link in self.open.drain(..) {
                 // Where no thread can be had, the link ends here.
                 let _started = thread::Builder::new().spawn_scoped(scope, || drop(link));
             }
