@@ -128,7 +128,7 @@ fn counter(
             thread,
             -1,
             leader.map_or(-1, AsRawFd::as_raw_fd),
-            u64::from(bindings::PERF_FLAG_FD_CLOEXEC),
+            bindings::PERF_FLAG_FD_CLOEXEC.into(),
         )
     };
     if descriptor < 0 {
