@@ -77,7 +77,7 @@ fn what_is_wrong_in_a_file_is_told_with_its_line() {
         ("interval = \"1s\"\n\ncolour = \"red\"\n", 3, "colour"),
         ("interval = \"1d\"\n", 1, "is no time"),
         ("slow = \"p100\"\n", 1, "is no percentile"),
-        ("slow_rate = 0\n", 1, "at least one"),
+        ("slow-rate = 0\n", 1, "at least one"),
         ("slow = \"1ms\"\ninterval = \"1ms\"\n", 2, "out of range"),
         ("# \ntarget = \"venus\"\n", 2, "is no target"),
         ("listen = \"here\"\n", 1, "is no address"),
