@@ -27,7 +27,7 @@ pub(crate) use bench::{
     AgentCostArgs, AttachCostArgs, BatchingArgs, BenchCommand, FrontEndArgs, IntegrityArgs,
     PoliciesArgs, ProbeCostArgs,
 };
-pub(crate) use record::{HindsightArgs, RecordArgs};
+pub(crate) use record::{HindsightArgs, RecordArgs, length, window};
 pub(crate) use replay::ReplayFileArgs;
 pub(crate) use slow::{SlowArgs, threshold};
 
@@ -48,7 +48,8 @@ Targets:
                                 mock (CONFIG_IOMMUFD_TEST), fed as the model is
   vfio:/dev/vfio/devices/vfioN  the same on the IOMMU of a device that vfio-pci has
   agent:PATH                    what the agent that serves this socket measures, at the
-                                agent's own interval (top only)
+                                agent's own interval (top and record only); the
+                                dashboard waits for an agent that is restarted
   file:NAME.jsonl               a recording, for those who ask an agent (agent only)
 
 Batching policies, for --policy:
@@ -139,16 +140,17 @@ pub(crate) struct MeasureArgs {
     /// model]
     #[arg(long, value_name = "T")]
     pub(crate) target: Option<Target>,
-    /// Time between two snapshots, e.g. 500ms, 1s; 10ms to 1h
-    #[arg(long, value_name = "TIME", default_value = "1s", value_parser = interval)]
-    pub(crate) interval: Duration,
+    /// Time between two snapshots, e.g. 500ms, 1s; 10ms to 1h; not with agent:PATH, which has
+    /// its own [default: 1s]
+    #[arg(long, value_name = "TIME", value_parser = interval)]
+    pub(crate) interval: Option<Duration>,
     #[command(flatten)]
     pub(crate) slow: SlowArgs,
     /// Count what the process does on its CPUs as well, per request and entry: cycles,
     /// instructions, cache and dTLB misses where there is a PMU, CPU time, context switches,
     /// page faults and migrations. With pid:N that process, else this one, hwptop's own part
-    /// included; not with kernel. Off by default: it makes each context switch of the process
-    /// dearer
+    /// included; not with kernel and agent:PATH. Off by default: it makes each context switch of
+    /// the process dearer
     #[arg(long)]
     pub(crate) perf: bool,
     /// The best way to put programs on the kernel's functions that may be used
@@ -159,6 +161,15 @@ pub(crate) struct MeasureArgs {
     pub(crate) drops_privileges: bool,
     #[command(flatten)]
     pub(crate) replay: ReplayArgs,
+}
+
+const INTERVAL: Duration = Duration::from_secs(1);
+
+impl MeasureArgs {
+    /// The time between two snapshots.
+    pub(crate) fn interval(&self) -> Duration {
+        self.interval.unwrap_or(INTERVAL)
+    }
 }
 
 /// How snapshots are shown.

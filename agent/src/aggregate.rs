@@ -143,6 +143,7 @@ impl Aggregator {
                 .map(|slow| names.slow(slow, clock, &mut self.processes))
                 .collect(),
             diagnostics: totals.diagnostics,
+            blind: totals.blind,
             instances: totals
                 .instances
                 .iter()

@@ -20,7 +20,7 @@ use std::time::{Duration, SystemTime};
 
 use prometheus::{Error, TEXT_FORMAT};
 
-use crate::snapshot::Snapshot;
+use crate::{serve::KeptOnDisk, snapshot::Snapshot};
 use families::Families;
 
 pub use otlp::{OTLP, OtlpAnswer, OtlpHistograms, otlp_answer, otlp_refusal, otlp_request};
@@ -39,8 +39,10 @@ pub struct Scrape<'a> {
     pub measured: Option<Measured<'a>>,
     /// How the service itself does.
     pub service: ServiceCounts,
-    /// Since when it counts.
+    /// When the service began.
     pub started: SystemTime,
+    /// What becomes of snapshots that are kept on disk; `None` where none are.
+    pub kept: Option<&'a KeptOnDisk>,
 }
 
 /// A snapshot and its times.

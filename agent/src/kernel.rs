@@ -26,6 +26,7 @@ mod read;
 pub mod reason;
 pub mod site;
 mod stack;
+mod switches;
 pub mod symbols;
 
 pub use attach::{Kernel, KernelError, KernelOptions};

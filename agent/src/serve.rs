@@ -10,17 +10,23 @@
 //! of its own; how many there are, what one may send and how long it may take is bounded.
 
 mod clients;
+mod connect;
 mod deadline;
 mod follower;
 mod http;
+mod kept;
 mod latest;
+mod listener;
 mod otlp;
+mod place;
 mod snapshots;
 mod socket;
 
 pub use follower::{FollowError, Follower};
 pub use http::HttpServer;
+pub use kept::KeptOnDisk;
 pub use latest::Latest;
+pub use listener::{Listener, by};
 pub use otlp::{OtlpEndpoint, OtlpEndpointError, OtlpOptions, OtlpPusher};
 pub use snapshots::SnapshotServer;
 pub use socket::{SnapshotSocket, SocketError};

@@ -156,6 +156,10 @@ pub struct Snapshot {
     pub slow: Vec<SlowEvent>,
     /// What the eBPF programs themselves had to say in the interval.
     pub diagnostics: Vec<String>,
+    /// Why the probes did not see everything in the interval, though they are attached: the
+    /// kernel was told not to run them. What happened meanwhile is in no count.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub blind: Option<String>,
     /// By instance number.
     #[serde(deserialize_with = "serial::bounded::deserialize")]
     pub instances: Vec<InstanceSnapshot>,

@@ -284,6 +284,8 @@ pub struct Totals {
     pub diagnostics: Vec<String>,
     /// What our own programs took, where there are any.
     pub run_times: Option<RunTimes>,
+    /// Why programs that are attached did not run for a time since the last read, if so.
+    pub blind: Option<String>,
 }
 
 impl Totals {

@@ -4,7 +4,10 @@ use clap::{Args, ValueEnum};
 use hwptop_agent::serve::{OtlpEndpoint, OtlpEndpointError};
 use serde::Deserialize;
 
-use super::{ReplayArgs, SlowArgs, interval};
+use super::{
+    ReplayArgs, SlowArgs, interval,
+    record::{length, window},
+};
 use crate::target::Target;
 
 const AFTER_HELP: &str = concat!(
@@ -26,7 +29,17 @@ OTLP:
 
 Followers:
   hwptop top --target agent:PATH shows the snapshots of a running agent, for several
-  at once. The socket is for the agent's own user and root.
+  at once, and waits for an agent that is restarted. The socket is for the agent's
+  own user and root, and top believes no other user's agent than root's: follow
+  another's as that user.
+
+Recording:
+  --record keeps every interval as hwptop record does, for hwptop replay; it grows
+  until the agent ends. --hindsight keeps the last minutes only, at most 256 MiB.
+  When the disk is full the agent goes on and says so once, in /healthz and in
+  hwptop_agent_recording_active: a recording has ended then, with its last whole
+  interval; hindsight goes on as soon as there is room again. Files are made with the
+  rights that are left once everything is attached.
 
 Rights:
   Once everything is attached, every capability is dropped; map descriptors are all
@@ -48,6 +61,7 @@ Examples:
   hwptop agent --target kernel --interval 5s     as root: this machine's IOMMUs
   hwptop agent --listen 0.0.0.0:9469 --socket none
   hwptop agent --otlp http://127.0.0.1:4318 --listen none
+  hwptop agent --record /var/lib/hwptop/agent.jsonl --hindsight 5m --dump-on-latency 10ms
   hwptop agent --print-config > agent.toml; hwptop agent --config agent.toml
   curl -s http://127.0.0.1:9469/metrics"
 );
@@ -95,7 +109,32 @@ pub(crate) struct AgentArgs {
     #[arg(long)]
     pub(crate) print_unit: bool,
     #[command(flatten)]
+    pub(crate) keep: KeepArgs,
+    #[command(flatten)]
     pub(crate) replay: ReplayArgs,
+}
+
+/// What is kept on disk.
+#[derive(Args, Debug)]
+#[command(next_help_heading = "Recording")]
+pub(crate) struct KeepArgs {
+    /// Record every interval in FILE, which is NAME.jsonl, with NAME.hlog beside it, as hwptop
+    /// record does; where that is there already, in NAME.2.jsonl, NAME.3.jsonl …
+    #[arg(long, value_name = "FILE")]
+    pub(crate) record: Option<PathBuf>,
+    /// Keep the last TIME only, in NAME.ring, and write it to NAME-1.jsonl, NAME-2.jsonl …
+    /// when SIGUSR1 comes or a threshold is crossed; 1s to 24h
+    #[arg(long, value_name = "TIME", value_parser = window)]
+    pub(crate) hindsight: Option<Duration>,
+    /// Dump when anything takes at least this long, e.g. 10ms
+    #[arg(long, value_name = "TIME", value_parser = length)]
+    pub(crate) dump_on_latency: Option<Duration>,
+    /// Dump when at least N things fail within an interval
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    pub(crate) dump_on_errors: Option<u64>,
+    /// Dumps at most, 1 to 1000; after one, thresholds wait until TIME has passed [default: 8]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1000))]
+    pub(crate) dumps: Option<u32>,
 }
 
 /// Where HTTP is served.

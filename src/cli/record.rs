@@ -41,7 +41,7 @@ recording is handed on to it as SIGTERM.
 pub(crate) struct RecordArgs {
     /// Record the raw commands that the kernel gives to its IOMMUs, as a capture that can
     /// be replayed (needs the right to load eBPF: root)
-    #[arg(long, conflicts_with_all = ["target", "interval", "slow", "slow_rate", "slow_stacks", "capture", "policy", "passes", "speed"])]
+    #[arg(long, conflicts_with_all = ["target", "interval", "slow", "slow_rate", "slow_stacks", "capture", "policy", "passes", "speed", "keep"])]
     pub(crate) commands: bool,
     /// Write here. A recording is NAME.jsonl, and must not be there yet [default:
     /// hwptop-recording.jsonl]; commands are compressed where the name ends in .gz, and
@@ -71,7 +71,7 @@ pub(crate) struct RecordArgs {
 pub(crate) struct HindsightArgs {
     /// Keep the last TIME only, in NAME.ring, and write it to NAME-1.jsonl, NAME-2.jsonl …
     /// when SIGUSR1 comes or a threshold is crossed; 1s to 24h
-    #[arg(long = "hindsight", value_name = "TIME", value_parser = window, conflicts_with = "commands")]
+    #[arg(long = "hindsight", value_name = "TIME", value_parser = window)]
     pub(crate) keep: Option<Duration>,
     /// Dump when anything takes at least this long, e.g. 10ms
     #[arg(long, value_name = "TIME", value_parser = length, requires = "keep")]
@@ -80,8 +80,19 @@ pub(crate) struct HindsightArgs {
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..), requires = "keep")]
     pub(crate) dump_on_errors: Option<u64>,
     /// Dumps at most, 1 to 1000; after one, thresholds wait until TIME has passed
-    #[arg(long, value_name = "N", default_value_t = 8, value_parser = clap::value_parser!(u32).range(1..=1000), requires = "keep")]
-    pub(crate) dumps: u32,
+    /// [default: 8]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1000), requires = "keep")]
+    pub(crate) dumps: Option<u32>,
+}
+
+/// Where nobody says how many dumps there may be.
+const DUMPS: u32 = 8;
+
+impl HindsightArgs {
+    /// Dumps at most.
+    pub(crate) fn dumps(&self) -> u32 {
+        self.dumps.unwrap_or(DUMPS)
+    }
 }
 
 impl RecordArgs {
@@ -100,7 +111,7 @@ impl RecordArgs {
     }
 }
 
-fn window(text: &str) -> Result<Duration, String> {
+pub(crate) fn window(text: &str) -> Result<Duration, String> {
     let window = duration(text)?;
     if !(Duration::from_secs(1)..=Duration::from_hours(24)).contains(&window) {
         return Err(format!("{text:?} is out of range: 1s to 24h"));
@@ -108,7 +119,7 @@ fn window(text: &str) -> Result<Duration, String> {
     Ok(window)
 }
 
-fn length(text: &str) -> Result<Duration, String> {
+pub(crate) fn length(text: &str) -> Result<Duration, String> {
     let length = duration(text)?;
     if length.is_zero() {
         return Err(format!("{text:?} is no time to record in"));

@@ -2,7 +2,6 @@
 
 use std::{
     io::{self, Write as _},
-    net::TcpListener,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -10,44 +9,37 @@ use std::{
     time::{Duration, Instant},
 };
 
-use anyhow::Context as _;
-use hwptop_agent::{
-    Kept, drop_privileges, full_message,
-    serve::{HttpServer, Latest, OtlpPusher, SnapshotServer, SnapshotSocket, SocketError},
-};
+use hwptop_agent::{Kept, drop_privileges, full_message, serve::Latest};
 
 use super::{
     feed::Feed,
-    signals::stop_flag,
+    signals::{stop_flag, survive_dump_request},
     top::{start, wait},
 };
-use crate::{
-    cli::{AgentArgs, Listen, Socket},
-    failure::Failure,
-    output::remark,
-    target::Target,
-};
+use crate::{cli::AgentArgs, failure::Failure, output::remark, target::Target};
 use config::Settings;
+use keeping::Keeping;
+use places::{Places, Service};
 use played::Played;
 
 mod config;
+mod keeping;
+mod places;
 mod played;
-
-/// A systemd unit, with `@HWPTOP@` for this program.
-const UNIT: &str = include_str!("agent/hwptop-agent.service");
+mod unit;
 
 pub(crate) fn agent(args: AgentArgs) -> Result<(), Failure> {
     if args.print_config {
         return Ok(io::stdout().write_all(config::TEMPLATE.as_bytes())?);
     }
     if args.print_unit {
-        let program = std::env::current_exe()?;
-        let unit = UNIT.replace("@HWPTOP@", &program.to_string_lossy());
+        let unit = unit::of(&std::env::current_exe()?).map_err(Failure::input)?;
         return Ok(io::stdout().write_all(unit.as_bytes())?);
     }
     let settings = Settings::of(args)?;
     // Before the socket is there: a signal must not leave it behind.
     let stop = stop_flag()?;
+    survive_dump_request()?;
     let places = Places::bind(&settings)?;
     let Source {
         mut feed,
@@ -60,9 +52,19 @@ pub(crate) fn agent(args: AgentArgs) -> Result<(), Failure> {
     // A second time, to know what was kept: it was done before the first thread was started.
     let kept = drop_privileges().map_err(Failure::cannot)?;
     let latest = Arc::new(Latest::new(interval));
+    let mut keeping = match Keeping::start(&settings, &latest) {
+        Ok(keeping) => keeping,
+        Err(error) => {
+            feed.stop();
+            return Err(error);
+        }
+    };
     let service = places.serve(&settings, &latest)?;
+    let recording = keeping.as_ref().map_or_else(String::new, |keeping| {
+        format!("; recording in {}", keeping.name().display())
+    });
     remark(&format_args!(
-        "agent: {target} every {interval:?}; {service}; {}",
+        "agent: {target} every {interval:?}; {service}{recording}; {}",
         match kept {
             Kept::Nothing => "no capability is held any more",
             Kept::CapBpf =>
@@ -70,11 +72,14 @@ pub(crate) fn agent(args: AgentArgs) -> Result<(), Failure> {
                  lets no one else read maps",
         }
     ));
-    let collected = collect(feed.as_mut(), &latest, &service, &stop);
+    let collected = collect(feed.as_mut(), &latest, &service, keeping.as_mut(), &stop);
     if feed.has_ended() {
         remark(&format_args!("agent: {target} has ended"));
     }
     feed.stop();
+    if let Some(keeping) = keeping {
+        keeping.finish();
+    }
     service.finish();
     if let Some(line) = feed.farewell() {
         remark(&line);
@@ -93,7 +98,7 @@ struct Source {
 impl Source {
     fn of(settings: &Settings) -> Result<Self, Failure> {
         if let Some(target @ Target::File { path }) = &settings.target {
-            let played = Played::open(path, settings.recordings_pace())?;
+            let played = Played::open(path, settings.replay.speed)?;
             return Ok(Self {
                 interval: played.interval(),
                 feed: Box::new(played),
@@ -117,6 +122,7 @@ fn collect(
     feed: &mut dyn Feed,
     latest: &Latest,
     service: &Service,
+    mut keeping: Option<&mut Keeping>,
     stop: &AtomicBool,
 ) -> Result<(), Failure> {
     let mut due = Instant::now() + latest.interval();
@@ -138,6 +144,9 @@ fn collect(
                 if let Some(followers) = &service.followers {
                     followers.publish(&snapshot);
                 }
+                if let Some(keeping) = &mut keeping {
+                    keeping.keep(&snapshot);
+                }
                 latest.publish(snapshot);
                 has_failed = false;
             }
@@ -158,107 +167,5 @@ fn collect(
         }
         // An interval that was missed, because the machine slept say, is not made up for.
         due = (due + latest.interval()).max(Instant::now());
-    }
-}
-
-/// Where there is something to hear, bound before anything is attached: whether a place is
-/// free is known at once, and a low port may take a capability.
-struct Places {
-    http: Option<TcpListener>,
-    followers: Option<SnapshotSocket>,
-}
-
-/// What is served where.
-struct Service {
-    http: Option<HttpServer>,
-    followers: Option<SnapshotServer>,
-    socket: Option<String>,
-    otlp: Option<Pushed>,
-}
-
-/// What is pushed where.
-struct Pushed {
-    pusher: OtlpPusher,
-    to: String,
-}
-
-impl Places {
-    fn bind(settings: &Settings) -> Result<Self, Failure> {
-        let http = match settings.listen {
-            Listen::Nowhere => None,
-            Listen::At(address) => Some(
-                TcpListener::bind(address)
-                    .with_context(|| format!("{address} cannot be listened on (--listen)"))
-                    .map_err(Failure::input)?,
-            ),
-        };
-        let followers = match &settings.socket {
-            Socket::Nowhere => None,
-            Socket::At(path) => Some(SnapshotSocket::bind(path).map_err(|error| match error {
-                SocketError::Io { .. } => {
-                    Failure::input(anyhow::Error::new(error).context("the agent's socket"))
-                }
-                _ => Failure::input(error),
-            })?),
-        };
-        Ok(Self { http, followers })
-    }
-
-    fn serve(self, settings: &Settings, latest: &Arc<Latest>) -> io::Result<Service> {
-        let start_http = |listener| HttpServer::start(listener, Arc::clone(latest));
-        let socket = self
-            .followers
-            .as_ref()
-            .map(|socket| socket.path().display().to_string());
-        let start_followers = |socket| SnapshotServer::start(socket, Arc::clone(latest));
-        Ok(Service {
-            http: self.http.map(start_http).transpose()?,
-            followers: self.followers.map(start_followers).transpose()?,
-            socket,
-            otlp: Pushed::start(settings, latest)?,
-        })
-    }
-}
-
-impl Pushed {
-    fn start(settings: &Settings, latest: &Arc<Latest>) -> io::Result<Option<Self>> {
-        let Some(options) = &settings.otlp else {
-            return Ok(None);
-        };
-        let tell = |line: &str| remark(&line);
-        Ok(Some(Self {
-            pusher: OtlpPusher::start(options, Arc::clone(latest), tell)?,
-            to: format!("{} every {:?}", options.endpoint, options.interval),
-        }))
-    }
-}
-
-impl Service {
-    /// Sends what is still to be sent.
-    fn finish(self) {
-        if let Some(Pushed { pusher, to }) = self.otlp
-            && !pusher.finish()
-        {
-            remark(&format_args!(
-                "OTLP to {to}: the last push was not taken in time"
-            ));
-        }
-    }
-}
-
-impl std::fmt::Display for Service {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match &self.http {
-            Some(http) => write!(f, "http://{}/metrics", http.address())?,
-            None => f.write_str("no HTTP")?,
-        }
-        match &self.socket {
-            Some(path) => write!(f, "; top --target agent:{path}"),
-            None => f.write_str("; no socket"),
-        }?;
-        match &self.otlp {
-            Some(pushed) => write!(f, "; OTLP to {}", pushed.to),
-            None => Ok(()),
-        }
     }
 }

@@ -29,6 +29,17 @@ pub(super) trait Feed {
         None
     }
 
+    /// How long after the one before the next snapshot is to be shown, where each has a time of
+    /// its own.
+    fn pause(&self) -> Option<Duration> {
+        None
+    }
+
+    /// Why no snapshot comes just now, where it waits for something.
+    fn note(&mut self) -> Option<String> {
+        None
+    }
+
     /// Whether there is something to take when an interval is over.
     fn has_next(&mut self) -> bool {
         true
@@ -46,6 +57,11 @@ pub(super) trait Feed {
 
     /// What the user should know before the first figure.
     fn remark(&self) -> Option<String> {
+        None
+    }
+
+    /// Why its end, before everything was there that was asked for, is a failure.
+    fn broke_off(&mut self) -> Option<String> {
         None
     }
 

@@ -54,7 +54,7 @@ impl Live {
             &Target::Selftest { vendor } => Self::selftest(args, target, vendor),
             Target::Vfio { device } => Self::vfio(args, target, device),
             Target::Agent { .. } => Err(Failure::input(anyhow::anyhow!(
-                "{target}: what an agent measures is for `top` only"
+                "{target}: what an agent measures is for `top` and `record` only"
             ))),
             Target::File { path } => Err(Failure::input(anyhow::anyhow!(
                 "{target}: a recording is for `hwptop agent`; `hwptop replay {}` shows it",

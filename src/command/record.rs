@@ -12,13 +12,16 @@ use super::signals::stop_flag;
 use crate::{cli::RecordArgs, failure::Failure, output::remark};
 
 mod files;
+mod from_agent;
 mod hindsight;
+mod kept;
 mod latencies;
 mod progress;
 mod summary;
 mod workload;
 
 use files::Files;
+pub(super) use kept::Kept;
 use progress::Line;
 use workload::Workload;
 

@@ -25,14 +25,13 @@ use crate::{
 const FASTEST: Duration = Duration::from_millis(10);
 
 pub(crate) fn replay(args: &ReplayFileArgs) -> Result<(), Failure> {
-    let mut recorded = Recorded::open(&args.file)?;
+    let mut recorded = Recorded::open(&args.file, args.speed)?;
     let stop = stop_flag()?;
     if is_interactive(&args.show) {
         let advance = if args.step {
             Advance::OnKey
         } else {
-            let pace = args.speed.unwrap_or(Pace::Captured(1.0));
-            Advance::Every(recorded.pause(pace).max(FASTEST))
+            Advance::Every(FASTEST)
         };
         dashboard(&mut recorded, advance, &stop)?;
     } else if args.step {
@@ -57,8 +56,8 @@ fn print(recorded: &mut Recorded, args: &ReplayFileArgs, stop: &AtomicBool) -> R
                 "stopped by a signal before the end"
             )));
         }
-        if let Some(pace) = args.speed {
-            wait(recorded.pause(pace), stopped);
+        if args.speed.is_some() {
+            wait(recorded.until_next(), stopped);
         }
         let Some(snapshot) = recorded.next_snapshot().map_err(input)? else {
             break;
@@ -89,10 +88,12 @@ pub(super) struct Recorded {
     path: PathBuf,
     replay: Replay,
     next: Result<Option<Snapshot>, RecordingError>,
+    pace: Pace,
 }
 
 impl Recorded {
-    pub(super) fn open(path: &Path) -> Result<Self, Failure> {
+    /// At a pace, or that of then.
+    pub(super) fn open(path: &Path, pace: Option<Pace>) -> Result<Self, Failure> {
         let mut replay = Replay::open(path).map_err(Failure::input)?;
         let next = replay.next_snapshot().map_err(Failure::input)?;
         if next.is_none() {
@@ -105,22 +106,26 @@ impl Recorded {
             path: path.to_owned(),
             replay,
             next: Ok(next),
+            pace: pace.unwrap_or(Pace::Captured(1.0)),
         })
     }
 
-    /// How long after the one before the next snapshot comes at this pace.
-    pub(super) fn pause(&self, pace: Pace) -> Duration {
-        let interval = match &self.next {
+    /// How long the next interval was.
+    pub(super) fn next_interval(&self) -> Duration {
+        match &self.next {
             Ok(Some(next)) => next.interval,
             _ => Duration::ZERO,
-        };
-        match pace {
+        }
+    }
+
+    /// How long after the one before the next snapshot comes, at its pace.
+    pub(super) fn until_next(&self) -> Duration {
+        match self.pace {
             Pace::Max => Duration::ZERO,
-            Pace::Captured(factor) => interval.div_f64(factor),
+            Pace::Captured(factor) => self.next_interval().div_f64(factor),
         }
     }
 }
-
 impl Feed for Recorded {
     fn next_snapshot(&mut self) -> Result<Option<Snapshot>, FeedError> {
         let after = match &self.next {
@@ -128,6 +133,10 @@ impl Feed for Recorded {
             _ => Ok(None),
         };
         Ok(std::mem::replace(&mut self.next, after)?)
+    }
+
+    fn pause(&self) -> Option<Duration> {
+        Some(self.until_next().max(FASTEST))
     }
 
     fn is_file(&self) -> bool {
@@ -142,5 +151,48 @@ impl Feed for Recorded {
         let path = self.path.display();
         let cut = || format!("{path}: its last interval is not whole and left out");
         self.replay.is_cut().then(cut)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use hwptop_agent::Recording;
+
+    use super::*;
+
+    /// A snapshot that ends `since_start` ns after the beginning.
+    fn snapshot(interval: u64, since_start: u64) -> Snapshot {
+        let text = format!(
+            r#"{{"taken_at_unix_ns":1,"interval_ns":{interval},"since_start_ns":{since_start},
+            "target":"kernel","measured_by":"ebpf","policy":null,"timing_profile":null,
+            "probes":[],"stages":[],"slow_threshold_ns":1,"slow":[],"diagnostics":[],
+            "events":{{"seen":0,"recorded":0,"lost":0,"slow_dropped":0}},
+            "instances":[],"objects":[],"objects_left_out":0,"failures":[],
+            "failures_dropped":0,"hw_queues":null}}"#
+        );
+        serde_json::from_str(&text).expect("a snapshot")
+    }
+
+    #[test]
+    fn every_interval_is_played_for_its_own_length() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let file = folder.path().join("run.jsonl");
+        let mut recording = Recording::create(&file).expect("it is made");
+        let lengths = [1_000_000_000_u64, 50_000_000, 7_000_000_000];
+        let mut since_start = 0;
+        for length in lengths {
+            since_start += length;
+            recording
+                .write(&snapshot(length, since_start))
+                .expect("it is written");
+        }
+        let pace = Some(Pace::Captured(2.0));
+        let mut recorded = Recorded::open(&file, pace).expect("it is a recording");
+        for length in lengths {
+            let pause = recorded.pause();
+            assert_eq!(pause, Some(Duration::from_nanos(length / 2)));
+            assert!(recorded.next_snapshot().expect("it is whole").is_some());
+        }
+        assert!(recorded.has_ended());
     }
 }

@@ -1,7 +1,7 @@
 use std::sync::{Arc, atomic::AtomicBool};
 
 use signal_hook::{
-    consts::{SIGHUP, SIGINT, SIGTERM},
+    consts::{SIGHUP, SIGINT, SIGTERM, SIGUSR1},
     flag,
 };
 
@@ -17,4 +17,10 @@ pub(super) fn stop_flag() -> Result<Arc<AtomicBool>, Failure> {
         flag::register(signal, Arc::clone(&stop))?;
     }
     Ok(stop)
+}
+
+/// Lets SIGUSR1 be without effect: it asks for a dump, and would end who has nothing to dump.
+pub(super) fn survive_dump_request() -> Result<(), Failure> {
+    flag::register(SIGUSR1, Arc::default())?;
+    Ok(())
 }

@@ -25,7 +25,11 @@ const LOOK: Duration = Duration::from_millis(100);
 
 pub(crate) fn top(args: &TopArgs) -> Result<(), Failure> {
     if let Some(Target::Agent { socket }) = &args.measure.target {
-        return show(&mut Attached::start(&args.measure, socket)?, args);
+        let mut agent = Attached::start(&args.measure, socket)?;
+        if is_interactive(&args.show) {
+            agent.waits_for_its_return();
+        }
+        return show(&mut agent, args);
     }
     show(&mut start(&args.measure)?, args)
 }
@@ -34,7 +38,7 @@ fn show(feed: &mut dyn Feed, args: &TopArgs) -> Result<(), Failure> {
     // Until here a signal ends the process at once: there is nothing to clean up.
     let stop = stop_flag()?;
     if is_interactive(&args.show) {
-        let interval = feed.own_pace().unwrap_or(args.measure.interval);
+        let interval = feed.own_pace().unwrap_or(args.measure.interval());
         return dashboard(feed, Advance::Every(interval), &stop);
     }
     let count = match (args.show.count, args.show.once || !is_terminal()) {
@@ -108,6 +112,14 @@ impl SnapshotSource for Source<'_> {
     fn next(&mut self) -> Result<Option<Snapshot>, SourceError> {
         self.0.next_snapshot()
     }
+
+    fn pause(&self) -> Option<Duration> {
+        self.0.pause()
+    }
+
+    fn note(&mut self) -> Option<String> {
+        self.0.note()
+    }
 }
 
 fn headless(
@@ -127,7 +139,7 @@ fn headless(
         let interval = if whole_replay || feed.own_pace().is_some() {
             Duration::MAX
         } else {
-            args.measure.interval
+            args.measure.interval()
         };
         wait(interval, || {
             let has_come = feed.own_pace().is_some() && feed.has_next();
@@ -150,10 +162,18 @@ fn headless(
     let unfinished = count.is_some_and(|count| taken < count || whole_replay) && !feed.has_ended();
     feed.stop();
     printer.finish()?;
+    let stopped = stop.load(Ordering::Relaxed);
+    if let Some(count) = count.filter(|count| taken < *count && !stopped)
+        && let Some(why) = feed.broke_off()
+    {
+        return Err(Failure::cannot(anyhow::anyhow!(
+            "{why}, after {taken} of {count} snapshots"
+        )));
+    }
     if let Some(line) = feed.farewell() {
         remark(&line);
     }
-    if stop.load(Ordering::Relaxed) && unfinished {
+    if stopped && unfinished {
         return Err(Failure::Interrupted(anyhow::anyhow!(
             "stopped by a signal before the end"
         )));
@@ -162,13 +182,18 @@ fn headless(
 }
 
 /// Waits for `time`, or less where `ended`.
-pub(super) fn wait(time: Duration, mut ended: impl FnMut() -> bool) {
+pub(super) fn wait(time: Duration, ended: impl FnMut() -> bool) {
+    wait_looking(LOOK, time, ended);
+}
+
+/// As [`wait`], but looks as often as `look` whether it has `ended`.
+pub(super) fn wait_looking(look: Duration, time: Duration, mut ended: impl FnMut() -> bool) {
     let start = Instant::now();
     while !ended() {
         let left = time.saturating_sub(start.elapsed());
         if left.is_zero() {
             return;
         }
-        thread::sleep(left.min(LOOK));
+        thread::sleep(left.min(look));
     }
 }

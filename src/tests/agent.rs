@@ -10,6 +10,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use serde_json::Value;
 use tempfile::TempDir;
 
 use crate::run::HWPTOP;
@@ -19,6 +20,8 @@ mod metrics;
 mod otlp;
 mod played;
 mod prometheus;
+mod recording;
+mod returning;
 mod starting;
 
 /// A wait that never takes so long where things work.
@@ -48,8 +51,13 @@ impl Agent {
 
     /// Starts it with its options, which put its socket at `socket`.
     fn start_at(command: &mut Command, socket: &Path) -> Self {
+        Self::start_listening(command, socket, "127.0.0.1:0")
+    }
+
+    /// As [`Self::start_at`], with HTTP at `listen`.
+    fn start_listening(command: &mut Command, socket: &Path, listen: &str) -> Self {
         let mut child = command
-            .args(["--listen", "127.0.0.1:0"])
+            .args(["--listen", listen])
             .stdout(Stdio::null())
             .stderr(Stdio::piped())
             .spawn()
@@ -78,6 +86,11 @@ impl Agent {
         command.args(["agent", "--target", "model", "--interval", interval]);
         command.args(options);
         Self::start(command)
+    }
+
+    /// What `/healthz` says.
+    fn health(&self) -> Value {
+        serde_json::from_str(&self.get("/healthz").1).expect("it is JSON")
     }
 
     fn socket(&self) -> PathBuf {

@@ -5,6 +5,7 @@ mod amd;
 mod arm64;
 mod costs;
 mod detach;
+mod faults;
 mod guest;
 mod intel;
 mod methods;

@@ -51,6 +51,7 @@ fn silent() -> Snapshot {
         slow_running: None,
         slow: Vec::new(),
         diagnostics: Vec::new(),
+        blind: None,
         instances: Vec::new(),
         stages: Vec::new(),
         objects: Vec::new(),

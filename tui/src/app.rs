@@ -40,6 +40,8 @@ pub(crate) struct Picture {
 pub struct App {
     pub(crate) theme: Theme,
     pub(crate) ended: bool,
+    /// What is to be known of the source beside its snapshots.
+    pub(crate) note: Option<String>,
     pub(crate) help: bool,
     /// Rows of the table that are scrolled out at its top.
     pub(crate) skipped: usize,
@@ -54,6 +56,7 @@ impl App {
         Self {
             theme,
             ended: false,
+            note: None,
             help: false,
             skipped: 0,
             live: Picture::default(),
@@ -70,6 +73,13 @@ impl App {
     /// No snapshot will follow: the last one stays, marked ENDED.
     pub fn end(&mut self) {
         self.ended = true;
+    }
+
+    /// Says why no snapshot comes just now, or nothing; whether that is news.
+    pub fn note(&mut self, note: Option<String>) -> bool {
+        let is_new = self.note != note;
+        self.note = note;
+        is_new
     }
 
     /// Does what `key` asks for.

@@ -124,6 +124,7 @@ pub(crate) fn snapshot() -> Snapshot {
         slow_running: None,
         slow: Vec::new(),
         diagnostics: Vec::new(),
+        blind: None,
         instances: vec![
             instance(0, "model-vtd0", 1234, 1830),
             instance(1, "model-vtd1", 824, 2410),

@@ -31,6 +31,17 @@ pub trait SnapshotSource {
     /// # Errors
     /// Whatever keeps it from taking one; the dashboard ends with it.
     fn next(&mut self) -> Result<Option<Snapshot>, SourceError>;
+
+    /// How long after the one before the next snapshot is to be shown, where the source knows
+    /// better than [`Advance::Every`]: a recording has intervals of different lengths.
+    fn pause(&self) -> Option<Duration> {
+        None
+    }
+
+    /// Why no snapshot comes just now, where it waits for something; it is shown.
+    fn note(&mut self) -> Option<String> {
+        None
+    }
 }
 
 impl<F: FnMut() -> Result<Option<Snapshot>, SourceError>> SnapshotSource for F {
@@ -90,9 +101,9 @@ struct Pace<'a> {
 
 impl Pace<'_> {
     /// When the next snapshot is due by time, if it is.
-    fn due(&self) -> Option<Instant> {
+    fn due(&self, source: &impl SnapshotSource) -> Option<Instant> {
         match self.advance {
-            Advance::Every(interval) => Some(Instant::now() + interval),
+            Advance::Every(interval) => Some(Instant::now() + source.pause().unwrap_or(interval)),
             Advance::OnKey => None,
         }
     }
@@ -109,7 +120,7 @@ where
     B: Backend,
     B::Error: Send + Sync + 'static,
 {
-    let mut due = pace.due().or_else(|| Some(Instant::now()));
+    let mut due = pace.due(source).or_else(|| Some(Instant::now()));
     let mut stale = true;
     loop {
         if pace.stop.load(Ordering::Relaxed) {
@@ -125,8 +136,9 @@ where
             }
             // From now on, not from when it was due: a stall must not be made
             // up for with a burst of empty intervals.
-            due = pace.due();
+            due = pace.due(source);
         }
+        stale |= app.note(source.note());
         if stale {
             terminal
                 .draw(|frame| app.draw(frame))

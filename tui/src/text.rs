@@ -35,6 +35,9 @@ const COUNTS: [(&str, usize); 8] = [
 pub fn render(snapshot: &Snapshot) -> String {
     let mut text = String::new();
     about(&mut text, snapshot);
+    if let Some(why) = &snapshot.blind {
+        line(&mut text, format_args!("! {why}"));
+    }
     if snapshot.instances.is_empty() {
         text.push_str("\nno instance has been seen yet\n");
     } else {

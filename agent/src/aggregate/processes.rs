@@ -1,9 +1,6 @@
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    fs,
-};
+use std::collections::{BTreeMap, BTreeSet};
 
-use crate::{snapshot::Process, totals::ObjectKey};
+use crate::{comm::comm, snapshot::Process, totals::ObjectKey};
 
 /// The processes that the last totals speak of: bounded by what a source keeps.
 #[derive(Debug)]
@@ -80,18 +77,6 @@ impl Processes {
     }
 }
 
-/// What the kernel calls the process. It chose that name itself, so control characters
-/// are not let through to a terminal.
-fn comm(tgid: u32) -> Option<String> {
-    let name = fs::read(format!("/proc/{tgid}/comm")).ok()?;
-    let name = name.strip_suffix(b"\n").unwrap_or(&name);
-    Some(printable(&String::from_utf8_lossy(name)))
-}
-
-fn printable(name: &str) -> String {
-    name.replace(char::is_control, "?")
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -127,12 +112,5 @@ mod tests {
         processes.keep([key(7, 0xffff_8880_0123_2000)].into_iter(), [].into_iter());
         assert_eq!(processes.context(7, 0xffff_8880_0123_2000), 1);
         assert_eq!(processes.context(7, 0xffff_8880_0123_8000), 2);
-    }
-
-    #[test]
-    fn this_process_has_a_name_and_no_name_reaches_the_terminal_raw() {
-        assert!(comm(std::process::id()).is_some_and(|name| !name.is_empty()));
-        assert_eq!(comm(u32::MAX), None);
-        assert_eq!(printable("\x1b[31mred\n"), "?[31mred?");
     }
 }

@@ -2,9 +2,12 @@
 //! which those of Prometheus follow; every counter counts since the measurement began and so
 //! only grows.
 
+use std::time::{SystemTime, UNIX_EPOCH};
+
 use super::{
     OtlpCounts, Scrape, ServiceCounts, distribution::Distribution, family::Family, objects,
 };
+use crate::serve::KeptOnDisk;
 use crate::snapshot::{GuestCounts, InstanceSnapshot, Snapshot, StageActivity};
 
 /// All that a scrape tells, without families that have no metric.
@@ -17,9 +20,10 @@ pub(super) struct Families {
 
 impl Families {
     pub(super) fn of(scrape: &Scrape) -> Self {
-        let mut service = vec![build_info()];
+        let mut service = vec![build_info(), start_time(scrape.started)];
         service.extend(service_counts(&scrape.service));
         service.extend(scrape.service.otlp.iter().flat_map(otlp));
+        service.extend(scrape.kept.into_iter().flat_map(kept_on_disk));
         let mut measured = Vec::new();
         if let Some(of) = scrape.measured {
             let mut age = Family::gauge(
@@ -31,6 +35,7 @@ impl Families {
             service.push(age);
             let snapshot = of.snapshot;
             measured.push(target_info(snapshot));
+            measured.push(blind(snapshot));
             measured.extend(events(snapshot));
             measured.extend(stages(snapshot));
             measured.extend(guests(snapshot));
@@ -98,6 +103,60 @@ fn otlp(counts: &OtlpCounts) -> [Family; 3] {
             counts.rejected_points,
         ),
     ]
+}
+
+/// That of the wall clock then: a clock that is set later does not move it.
+fn start_time(started: SystemTime) -> Family {
+    let mut family = Family::gauge(
+        "hwptop.agent.start_time",
+        "s",
+        "When the agent began, in seconds since 1970; counters count since then.",
+    );
+    let since = started.duration_since(UNIX_EPOCH).unwrap_or_default();
+    family.value(&[], since.as_secs_f64());
+    family
+}
+
+fn kept_on_disk(kept: &KeptOnDisk) -> [Family; 4] {
+    let mut active = Family::gauge(
+        "hwptop.agent.recording_active",
+        "",
+        "1 while intervals are written to disk, 0 where that fails; /healthz says why.",
+    );
+    active.value(&[], if kept.failure.is_none() { 1.0 } else { 0.0 });
+    [
+        active,
+        counted(
+            "hwptop.agent.recorded_intervals",
+            "{interval}",
+            "Intervals that were written to disk.",
+            kept.intervals,
+        ),
+        counted(
+            "hwptop.agent.recording_missed_intervals",
+            "{interval}",
+            "Intervals that were not written: the disk was full, failed or was too slow.",
+            kept.missed,
+        ),
+        counted(
+            "hwptop.agent.recording_dumps",
+            "{recording}",
+            "Recordings of the last minutes that a signal or a threshold has made.",
+            kept.dumps,
+        ),
+    ]
+}
+
+/// Whether the probes ran all the time.
+fn blind(snapshot: &Snapshot) -> Family {
+    let mut family = Family::gauge(
+        "hwptop.probes.blind",
+        "",
+        "1 where the kernel was told not to run the attached probes in the interval: what \
+         happened is in no count. /healthz says why.",
+    );
+    family.value(&[], if snapshot.blind.is_some() { 1.0 } else { 0.0 });
+    family
 }
 
 /// A counter of one series.

@@ -117,6 +117,14 @@ fn exposed(snapshot: &Snapshot) -> ReadBack {
     read_back(&text.expect("every family has a name and a metric"))
 }
 
+static KEPT: KeptOnDisk = KeptOnDisk {
+    path: String::new(),
+    intervals: 9,
+    missed: 10,
+    dumps: 11,
+    failure: None,
+};
+
 fn scrape(snapshot: &Snapshot) -> Scrape<'_> {
     Scrape {
         measured: Some(Measured {
@@ -136,6 +144,7 @@ fn scrape(snapshot: &Snapshot) -> Scrape<'_> {
             }),
         },
         started: UNIX_EPOCH + Duration::from_secs(1),
+        kept: Some(&KEPT),
     }
 }
 
@@ -177,6 +186,15 @@ fn what_is_exposed_is_what_the_snapshot_has() {
         ("hwptop_agent_otlp_pushed_total".to_owned(), 6.0),
         ("hwptop_agent_otlp_failed_total".to_owned(), 7.0),
         ("hwptop_agent_otlp_rejected_points_total".to_owned(), 8.0),
+        ("hwptop_agent_start_time_seconds".to_owned(), 1.0),
+        ("hwptop_agent_recording_active".to_owned(), 1.0),
+        ("hwptop_agent_recorded_intervals_total".to_owned(), 9.0),
+        (
+            "hwptop_agent_recording_missed_intervals_total".to_owned(),
+            10.0,
+        ),
+        ("hwptop_agent_recording_dumps_total".to_owned(), 11.0),
+        ("hwptop_probes_blind".to_owned(), 0.0),
         ("hwptop_objects_left_out".to_owned(), 0.0),
         (
             r#"hwptop_target_info{target="kernel",measured_by="ebpf",kinds="hardware"}"#.to_owned(),
@@ -237,12 +255,14 @@ fn before_the_first_snapshot_the_service_is_exposed_alone() {
         measured: None,
         service: ServiceCounts::default(),
         started: UNIX_EPOCH,
+        kept: None,
     };
     let text = prometheus_text(&scrape).expect("it is written");
     assert!(text.contains("hwptop_build_info{version="), "{text}");
     assert!(!text.contains("hwptop_stage"), "{text}");
     // What is not pushed is absent, and not 0.
     assert!(!text.contains("otlp"), "{text}");
+    assert!(!text.contains("record"), "{text}");
     assert!(!prometheus_protobuf(&scrape).is_empty());
 }
 

@@ -18,6 +18,7 @@ use super::{
     reason::Reason,
     site::{Site, Watch},
     stack::{Functions, NoFunctions},
+    switches::Switches,
 };
 use crate::{
     Missing,
@@ -94,6 +95,7 @@ pub struct Kernel {
     pub(super) sampler: Sampler,
     pub(super) plans: Vec<StagePlan>,
     pub(super) modules: Vec<ProbedModule>,
+    pub(super) switches: Switches,
     pub(super) slots: u32,
     pub(super) instances: u32,
     pub(super) emulated: bool,
@@ -156,6 +158,7 @@ impl Kernel {
                 return Ok(Self {
                     loaded,
                     sampler,
+                    switches: Switches::of_plans(&Host::running(), &plans),
                     plans,
                     modules,
                     slots: layout.slots,

@@ -2,7 +2,7 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    fs, io,
+    fs, io, mem,
     path::Path,
     time::{Duration, Instant},
 };
@@ -64,6 +64,57 @@ impl Gone {
     }
 }
 
+/// The slots of keys, as they are taken back.
+trait Slots {
+    /// What a slot has counted.
+    fn counted(&self, slot: u32) -> Result<Stages, SourceError>;
+    /// Takes the slot from its key.
+    fn part(&mut self, key: &Key) -> Result<(), SourceError>;
+    /// Empties a slot that no key has, and gives it to whoever comes next.
+    fn free(&mut self, slot: u32) -> Result<(), SourceError>;
+}
+
+/// Takes a slot back. Its counts are with the key up to the moment in which they are with
+/// what is retired: none is lost, and none is there twice, wherever it fails.
+fn retire(
+    slots: &mut impl Slots,
+    retired: &mut Retired,
+    key: &Key,
+    slot: u32,
+) -> Result<(), SourceError> {
+    let counted = slots.counted(slot)?;
+    slots.part(key)?;
+    add(retired.entry(key.0.instance).or_default(), &counted);
+    slots.free(slot)
+}
+
+impl Slots for Kernel {
+    fn counted(&self, slot: u32) -> Result<Stages, SourceError> {
+        self.slot(slot)
+    }
+
+    fn part(&mut self, key: &Key) -> Result<(), SourceError> {
+        let mut slots: HashMap<_, Key, u32> = self.map_mut("SLOT_OF")?;
+        slots.remove(key).map_err(SourceError::of_map("SLOT_OF"))
+    }
+
+    fn free(&mut self, slot: u32) -> Result<(), SourceError> {
+        self.forget_known_slots()
+            .map_err(SourceError::of_map(ENDED))?;
+        let mut requests: PerCpuArray<_, Request> = self.map_mut("REQUESTS")?;
+        on_all_cpus(Request(RequestCell::ZERO))
+            .and_then(|none| requests.set(slot, none, 0))
+            .map_err(SourceError::of_map("REQUESTS"))?;
+        let mut submissions: PerCpuArray<_, Submission> = self.map_mut("SUBMISSIONS")?;
+        on_all_cpus(Submission(StageCell::ZERO))
+            .and_then(|none| submissions.set(slot, none, 0))
+            .map_err(SourceError::of_map("SUBMISSIONS"))?;
+        let mut free: Queue<_, u32> = self.map_mut("FREE_SLOTS")?;
+        free.push(slot, 0)
+            .map_err(SourceError::of_map("FREE_SLOTS"))
+    }
+}
+
 impl Kernel {
     /// Takes the slots back from processes that have been gone for as long as [`KEPT`] says, or
     /// at once where most are taken. No program can be about to count in such a slot: only the
@@ -83,31 +134,13 @@ impl Kernel {
             KEPT
         };
         let due = self.gone.due(&gone, kept, Instant::now());
-        for (key, slot) in keys.iter().filter(|(key, _)| due.contains(&key.0.tgid)) {
-            let counted = self.slot(*slot)?;
-            self.free(key, *slot)?;
-            add(self.retired.entry(key.0.instance).or_default(), &counted);
-        }
-        Ok(())
-    }
-
-    /// Empties the slot before anyone else can get it.
-    fn free(&mut self, key: &Key, slot: u32) -> Result<(), SourceError> {
-        let mut slots: HashMap<_, Key, u32> = self.map_mut("SLOT_OF")?;
-        slots.remove(key).map_err(SourceError::of_map("SLOT_OF"))?;
-        self.forget_known_slots()
-            .map_err(SourceError::of_map(ENDED))?;
-        let mut requests: PerCpuArray<_, Request> = self.map_mut("REQUESTS")?;
-        on_all_cpus(Request(RequestCell::ZERO))
-            .and_then(|none| requests.set(slot, none, 0))
-            .map_err(SourceError::of_map("REQUESTS"))?;
-        let mut submissions: PerCpuArray<_, Submission> = self.map_mut("SUBMISSIONS")?;
-        on_all_cpus(Submission(StageCell::ZERO))
-            .and_then(|none| submissions.set(slot, none, 0))
-            .map_err(SourceError::of_map("SUBMISSIONS"))?;
-        let mut free: Queue<_, u32> = self.map_mut("FREE_SLOTS")?;
-        free.push(slot, 0)
-            .map_err(SourceError::of_map("FREE_SLOTS"))
+        let mut retired = mem::take(&mut self.retired);
+        let done = keys
+            .iter()
+            .filter(|(key, _)| due.contains(&key.0.tgid))
+            .try_for_each(|(key, slot)| retire(self, &mut retired, key, *slot));
+        self.retired = retired;
+        done
     }
 
     /// What threads remember of their slots holds no longer: another process may come to have
@@ -156,6 +189,10 @@ fn numbers_every_process() -> bool {
 
 #[cfg(test)]
 mod tests {
+    use std::cell::Cell;
+
+    use hwptop_abi::SlotKey;
+
     use super::*;
 
     #[test]
@@ -189,5 +226,61 @@ mod tests {
     #[test]
     fn slots_are_taken_back_when_three_quarters_are_in_use() {
         assert!(!is_short(0, 31) && !is_short(23, 31) && is_short(24, 31) && is_short(31, 31));
+    }
+
+    /// One key with a slot that counted three requests; a call fails when its turn has come.
+    struct Failing {
+        at: u32,
+        calls: Cell<u32>,
+        has_key: bool,
+    }
+
+    impl Failing {
+        fn turn(&self) -> Result<(), SourceError> {
+            self.calls.set(self.calls.get() + 1);
+            let fails = self.calls.get() == self.at;
+            if fails { Err(absent("A_MAP")) } else { Ok(()) }
+        }
+    }
+
+    impl Slots for Failing {
+        fn counted(&self, _: u32) -> Result<Stages, SourceError> {
+            self.turn()?;
+            let mut stages = Stages::default();
+            stages[0].0.seen = 3;
+            Ok(stages)
+        }
+
+        fn part(&mut self, _: &Key) -> Result<(), SourceError> {
+            self.turn()?;
+            self.has_key = false;
+            Ok(())
+        }
+
+        fn free(&mut self, _: u32) -> Result<(), SourceError> {
+            self.turn()
+        }
+    }
+
+    #[test]
+    fn wherever_a_map_fails_what_was_counted_is_there_once() {
+        let key = Key(SlotKey {
+            tgid: 7,
+            instance: 1,
+            ..SlotKey::default()
+        });
+        for at in 0..=3 {
+            let mut slots = Failing {
+                at,
+                calls: Cell::new(0),
+                has_key: true,
+            };
+            let mut retired = Retired::new();
+            let done = retire(&mut slots, &mut retired, &key, 5);
+            assert_eq!(done.is_ok(), at == 0);
+            let with_key = if slots.has_key { 3 } else { 0 };
+            let elsewhere = retired.get(&1).map_or(0, |stages| stages[0].0.seen);
+            assert_eq!(with_key + elsewhere, 3, "failure at call {at}");
+        }
     }
 }

@@ -35,7 +35,10 @@ impl Source for Kernel {
             module.is_there(&host)?;
         }
         self.retire_the_gone()?;
-        let mut totals = Totals::default();
+        let mut totals = Totals {
+            blind: self.switches.blind(),
+            ..Totals::default()
+        };
         let mut instances: BTreeMap<u32, InstanceTotals> = BTreeMap::new();
         for (key, slot) in self.slots_of_keys()? {
             let stages = self.slot(slot)?;

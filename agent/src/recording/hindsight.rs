@@ -35,6 +35,8 @@ struct Part {
     end: Duration,
     /// When its first one began.
     begin: Duration,
+    /// A write to it has failed: nothing is to come behind what that may have left.
+    is_closed: bool,
 }
 
 impl Hindsight {
@@ -58,11 +60,16 @@ impl Hindsight {
     /// Adds an interval; what is older than the time goes.
     ///
     /// # Errors
-    /// [`RecordingError`] where a file cannot be made or takes no more.
+    /// [`RecordingError`] where a file cannot be made or takes no more. The interval is left out
+    /// then, and the next one can be tried.
     pub fn write(&mut self, snapshot: &Snapshot) -> Result<(), RecordingError> {
         let now = snapshot.since_start;
+        // Before, since it makes room.
+        self.forget(now);
         let length = self.keep / PARTS;
-        let is_full = |part: &Part| now > part.begin + length || part.recording.bytes() > PART_MAX;
+        let is_full = |part: &Part| {
+            part.is_closed || now > part.begin + length || part.recording.bytes() > PART_MAX
+        };
         if self.parts.back().is_none_or(is_full) {
             self.made += 1;
             let path = self.folder.join(format!("{:06}.jsonl", self.made));
@@ -70,18 +77,31 @@ impl Hindsight {
                 recording: Recording::create(&path)?,
                 begin: now.saturating_sub(snapshot.interval),
                 end: now,
+                is_closed: false,
             });
         }
         if let Some(part) = self.parts.back_mut() {
-            part.recording.write(snapshot)?;
-            part.end = now;
+            let written = part.recording.write(snapshot);
+            part.is_closed = written.is_err();
+            let is_empty = part.recording.intervals() == 0;
+            if written.is_ok() {
+                part.end = now;
+            } else if is_empty && let Some(part) = self.parts.pop_back() {
+                part.recording.discard();
+            }
+            written?;
         }
+        self.forget(now);
+        Ok(())
+    }
+
+    /// Lets go what is older than the time, or too much.
+    fn forget(&mut self, now: Duration) {
         while self.parts.len() > 1 && (self.is_past(now) || self.bytes() > BYTES_MAX) {
             if let Some(part) = self.parts.pop_front() {
                 part.recording.discard();
             }
         }
-        Ok(())
     }
 
     /// Whether the oldest part ended before the time that is kept.

@@ -7,15 +7,25 @@ use std::{
     path::{Path, PathBuf},
     sync::mpsc::{Receiver, SyncSender, TryRecvError, sync_channel},
     thread,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
-use super::{AGENT_SCHEMA, Greeting};
+use rustix::net::sockopt::socket_peercred;
+
+use super::{
+    AGENT_SCHEMA, Greeting,
+    connect::connect_within,
+    deadline::read_until,
+    listener::{Listener, by},
+    socket::is_allowed,
+};
 use crate::snapshot::Snapshot;
 
 /// The longest line. A snapshot of 64 instances and 256 objects takes some megabytes.
 const MOST_BYTES: u64 = 64 << 20;
-/// How long an agent may take for its greeting.
+/// The longest greeting.
+const MOST_OF_GREETING: usize = 4 << 10;
+/// How long an agent may take to accept, and then for its greeting.
 const PATIENCE: Duration = Duration::from_secs(5);
 /// Snapshots that are read ahead.
 const QUEUE: usize = 4;
@@ -38,6 +48,35 @@ pub enum FollowError {
         path: PathBuf,
         /// The reason.
         source: io::Error,
+    },
+    /// Somebody listens there who is not to be trusted.
+    #[error(
+        "{}: user {uid} listens there{}, who is neither root nor this user: follow an agent as \
+         root's or as your own",
+        path.display(),
+        by(who.as_ref())
+    )]
+    Stranger {
+        /// The socket.
+        path: PathBuf,
+        /// Whose it is.
+        uid: u32,
+        /// Which process.
+        who: Option<Listener>,
+    },
+    /// Somebody listens there and accepts nobody, or says nothing.
+    #[error(
+        "{}: what listens there has not {what} for {PATIENCE:?}{}; does it hang?",
+        path.display(),
+        by(who.as_ref())
+    )]
+    Stuck {
+        /// The socket.
+        path: PathBuf,
+        /// What it should have done.
+        what: &'static str,
+        /// Which process.
+        who: Option<Listener>,
     },
     /// What came first is not an agent's greeting.
     #[error("{}: what listens there is no hwptop agent: {found}", path.display())]
@@ -92,18 +131,30 @@ impl Follower {
             let path = path.to_owned();
             match source.kind() {
                 io::ErrorKind::PermissionDenied => FollowError::Denied { path, source },
+                io::ErrorKind::TimedOut => FollowError::Stuck {
+                    what: "accepted anyone",
+                    who: Listener::of_unix_path(&path),
+                    path,
+                },
                 _ => FollowError::NoAgent { path, source },
             }
         };
-        let stream = UnixStream::connect(path).map_err(failed)?;
-        stream.set_read_timeout(Some(PATIENCE)).map_err(failed)?;
+        let mut stream = connect_within(path, PATIENCE).map_err(failed)?;
+        if !is_allowed(&stream) {
+            let peer = socket_peercred(&stream).map_err(|errno| failed(errno.into()))?;
+            return Err(FollowError::Stranger {
+                path: path.to_owned(),
+                uid: peer.uid.as_raw(),
+                who: Listener::of_peer(&stream),
+            });
+        }
+        let interval = greeting(path, &mut stream)?;
+        stream.set_read_timeout(None).map_err(failed)?;
         let mut lines = Lines {
             reader: BufReader::new(stream.try_clone().map_err(failed)?),
             buffer: Vec::new(),
             is_cut: false,
         };
-        let interval = greeting(path, &mut lines)?;
-        stream.set_read_timeout(None).map_err(failed)?;
         let (sender, queue) = sync_channel(QUEUE);
         let reader_path = path.to_owned();
         thread::Builder::new()
@@ -160,26 +211,45 @@ impl Drop for Follower {
 }
 
 /// Reads the first line; returns the agent's interval.
-fn greeting(path: &Path, lines: &mut Lines) -> Result<Duration, FollowError> {
+fn greeting(path: &Path, stream: &mut UnixStream) -> Result<Duration, FollowError> {
     let path = || path.to_owned();
     let not_an_agent = |found: String| FollowError::NotAnAgent {
         path: path(),
         found,
     };
-    let line = match lines.next() {
-        Ok(Some(line)) => line,
-        Ok(None) => {
-            return Err(not_an_agent(
-                "it says nothing; has it too many followers?".into(),
-            ));
+    let deadline = Instant::now() + PATIENCE;
+    let mut line = Vec::new();
+    // By the byte: what is behind it is for the one who reads snapshots.
+    let mut byte = [0];
+    while line.last() != Some(&b'\n') {
+        match read_until(stream, &mut byte, deadline) {
+            Ok(0) if line.is_empty() => {
+                return Err(not_an_agent(
+                    "it says nothing; has it too many followers?".into(),
+                ));
+            }
+            Ok(0) => return Err(not_an_agent(format!("cut after {} bytes", line.len()))),
+            Ok(_) if line.len() == MOST_OF_GREETING => {
+                return Err(not_an_agent(format!(
+                    "a line of more than {MOST_OF_GREETING} bytes"
+                )));
+            }
+            Ok(_) => line.extend(byte),
+            Err(error) if is_late(&error) => {
+                return Err(FollowError::Stuck {
+                    path: path(),
+                    what: "greeted",
+                    who: Listener::of_peer(stream),
+                });
+            }
+            Err(error) => return Err(not_an_agent(error.to_string())),
         }
-        Err(what) => return Err(not_an_agent(what)),
-    };
+    }
     let Greeting {
         schema,
         hwptop,
         interval_ns,
-    } = serde_json::from_slice(line).map_err(|error| not_an_agent(error.to_string()))?;
+    } = serde_json::from_slice(&line).map_err(|error| not_an_agent(error.to_string()))?;
     if schema != AGENT_SCHEMA {
         return Err(FollowError::Schema {
             path: path(),
@@ -188,6 +258,13 @@ fn greeting(path: &Path, lines: &mut Lines) -> Result<Duration, FollowError> {
         });
     }
     Ok(Duration::from_nanos(interval_ns))
+}
+
+fn is_late(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut
+    )
 }
 
 /// Hands on what comes, until the end or the first line that is no snapshot.
@@ -228,10 +305,7 @@ impl Lines {
         let mut bounded = (&mut self.reader).take(MOST_BYTES);
         bounded
             .read_until(b'\n', &mut self.buffer)
-            .map_err(|error| match error.kind() {
-                io::ErrorKind::WouldBlock => format!("nothing came for {PATIENCE:?}"),
-                _ => error.to_string(),
-            })?;
+            .map_err(|error| error.to_string())?;
         match self.buffer.last() {
             None => Ok(None),
             Some(b'\n') => Ok(Some(&self.buffer)),

@@ -8,6 +8,7 @@ use std::{
 
 use serde::Serialize;
 
+use super::kept::KeptOnDisk;
 use crate::{
     export::{Measured, OtlpCounts, Scrape, ServiceCounts},
     nanos,
@@ -25,6 +26,7 @@ pub struct Latest {
     /// When the first snapshot's interval began: said once, since the clock may be set.
     began: OnceLock<SystemTime>,
     state: Mutex<State>,
+    kept: Mutex<Option<KeptOnDisk>>,
     pub(super) followers: AtomicU64,
     pub(super) skipped: AtomicU64,
     pub(super) refused: AtomicU64,
@@ -58,6 +60,9 @@ pub(super) struct Health {
     reason: Option<String>,
     #[serde(flatten, skip_serializing_if = "Option::is_none")]
     last: Option<Last>,
+    /// That a disk is full makes no figure wrong: it is told, and the status is what it is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    recording: Option<KeptOnDisk>,
 }
 
 #[derive(Debug, Serialize)]
@@ -79,6 +84,7 @@ impl Latest {
             interval,
             started: SystemTime::now(),
             began: OnceLock::new(),
+            kept: Mutex::default(),
             state: Mutex::new(State {
                 snapshot: None,
                 at: Instant::now(),
@@ -116,6 +122,11 @@ impl Latest {
         self.state().failure = Some(why);
     }
 
+    /// Changes what is told of the snapshots that are kept on disk.
+    pub fn kept_on_disk(&self, change: impl FnOnce(&mut KeptOnDisk)) {
+        change(self.kept().get_or_insert_default());
+    }
+
     /// The last snapshot.
     pub(super) fn snapshot(&self) -> Option<Arc<Snapshot>> {
         self.state().snapshot.clone()
@@ -128,6 +139,7 @@ impl Latest {
             let state = self.state();
             (state.snapshot.clone(), state.at)
         };
+        let kept = self.kept().clone();
         let count = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
         let measured = snapshot.as_deref().map(|snapshot| Measured {
             snapshot,
@@ -148,6 +160,7 @@ impl Latest {
                     rejected_points: count(&pushes.rejected_points),
                 }),
             },
+            kept: kept.as_ref(),
         })
     }
 
@@ -162,7 +175,7 @@ impl Latest {
                 "no snapshot for {age:.1?}; one is due every {:?}",
                 self.interval
             )),
-            None => None,
+            None => state.snapshot.as_ref().and_then(|one| one.blind.clone()),
         };
         Health {
             status: if reason.is_none() { "ok" } else { "failing" },
@@ -176,7 +189,12 @@ impl Latest {
                 recorded: snapshot.events.recorded,
                 lost: snapshot.events.lost,
             }),
+            recording: self.kept().clone(),
         }
+    }
+
+    fn kept(&self) -> MutexGuard<'_, Option<KeptOnDisk>> {
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -196,6 +214,30 @@ mod tests {
     use std::thread;
 
     use super::*;
+    use crate::export::prometheus_text;
+
+    #[test]
+    fn a_full_disk_is_told_and_is_no_failure_of_the_service() {
+        let latest = Latest::new(Duration::from_hours(1));
+        let text = |latest: &Latest| serde_json::to_string(&latest.health()).expect("it is JSON");
+        assert!(!text(&latest).contains("recording"));
+        latest.kept_on_disk(|kept| {
+            kept.path = "/var/lib/a.jsonl".to_owned();
+            kept.missed += 2;
+            kept.failure = Some("No space left".to_owned());
+        });
+        let health = text(&latest);
+        assert!(health.contains("\"status\":\"ok\""), "{health}");
+        assert!(health.contains("\"failure\":\"No space left\""), "{health}");
+        let metrics = latest.scrape(prometheus_text).expect("they are text");
+        for sample in [
+            "hwptop_agent_recording_active 0",
+            "hwptop_agent_recording_missed_intervals_total 2",
+            "hwptop_agent_start_time_seconds ",
+        ] {
+            assert!(metrics.contains(&format!("\n{sample}")), "{metrics}");
+        }
+    }
 
     #[test]
     fn without_a_snapshot_for_five_intervals_or_after_a_failed_read_it_is_not_healthy() {

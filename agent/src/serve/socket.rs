@@ -8,6 +8,7 @@ use std::{
         net::{UnixListener, UnixStream},
     },
     path::{Path, PathBuf},
+    time::Duration,
 };
 
 use rustix::{
@@ -19,8 +20,16 @@ use rustix::{
     process::geteuid,
 };
 
+use super::{
+    connect::connect_within,
+    listener::{Listener, by},
+    place::OwnTurn,
+};
+
 /// Connections that may wait to be accepted.
 const BACKLOG: i32 = 64;
+/// How long it is tried to connect to what listens there: whether it accepts is not asked.
+const PROBE: Duration = Duration::from_millis(1);
 
 /// A listening socket; its file goes when this is dropped.
 #[derive(Debug)]
@@ -38,13 +47,13 @@ pub enum SocketError {
     #[error(
         "{} is in use{}: an agent runs already; stop it, or take another --socket",
         path.display(),
-        by.map(|pid| format!(" by process {pid}")).unwrap_or_default()
+        by(who.as_ref())
     )]
     InUse {
         /// The file.
         path: PathBuf,
         /// Who listens, where that is known.
-        by: Option<i32>,
+        who: Option<Listener>,
     },
     /// There is something else.
     #[error("{} is there and no socket; it is left alone", path.display())]
@@ -69,6 +78,14 @@ impl SnapshotSocket {
     /// # Errors
     /// [`SocketError`].
     pub fn bind(path: &Path) -> Result<Self, SocketError> {
+        let failed = |source| SocketError::Io {
+            path: path.to_owned(),
+            source,
+        };
+        make_directory(path).map_err(failed)?;
+        // Between the look whether somebody listens and the own socket nobody else has a turn:
+        // of two agents that find a dead one's socket, the second would take the first's away.
+        let _turn = OwnTurn::take(path).map_err(failed)?;
         make_room(path)?;
         let made = listen_at(path).and_then(|listener| {
             let file = fs::symlink_metadata(path)?;
@@ -78,10 +95,7 @@ impl SnapshotSocket {
                 file: (file.dev(), file.ino()),
             })
         });
-        made.map_err(|source| SocketError::Io {
-            path: path.to_owned(),
-            source,
-        })
+        made.map_err(failed)
     }
 }
 
@@ -95,6 +109,10 @@ impl SnapshotSocket {
 
 impl Drop for SnapshotSocket {
     fn drop(&mut self) {
+        let Ok(_turn) = OwnTurn::take(&self.path) else {
+            // The next agent finds that nobody listens there.
+            return;
+        };
         // Another agent may have put its own there in the meantime.
         let is_ours = fs::symlink_metadata(&self.path)
             .is_ok_and(|file| (file.dev(), file.ino()) == self.file);
@@ -105,12 +123,22 @@ impl Drop for SnapshotSocket {
     }
 }
 
-fn listen_at(path: &Path) -> io::Result<UnixListener> {
-    if let Some(directory) = path.parent().filter(|one| !one.as_os_str().is_empty())
-        && !directory.exists()
-    {
-        DirBuilder::new().mode(0o700).create(directory)?;
+/// Makes the directory of `path` where it is not there.
+fn make_directory(path: &Path) -> io::Result<()> {
+    let Some(directory) = path.parent().filter(|one| !one.as_os_str().is_empty()) else {
+        return Ok(());
+    };
+    if directory.exists() {
+        return Ok(());
     }
+    match DirBuilder::new().mode(0o700).create(directory) {
+        // By another agent, a moment ago.
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
+        made => made,
+    }
+}
+
+fn listen_at(path: &Path) -> io::Result<UnixListener> {
     let socket = socket_with(
         AddressFamily::UNIX,
         SocketType::STREAM,
@@ -140,13 +168,15 @@ fn make_room(path: &Path) -> Result<(), SocketError> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
         Err(error) => return Err(failed(error)),
     }
-    match UnixStream::connect(path) {
-        Ok(stream) => {
-            let peer = socket_peercred(&stream).ok();
-            Err(SocketError::InUse {
-                path: path.to_owned(),
-                by: peer.map(|peer| peer.pid.as_raw_nonzero().get()),
-            })
+    let in_use = |who| SocketError::InUse {
+        path: path.to_owned(),
+        who,
+    };
+    match connect_within(path, PROBE) {
+        Ok(stream) => Err(in_use(Listener::of_peer(&stream))),
+        // Somebody listens, and accepts nobody.
+        Err(error) if error.kind() == io::ErrorKind::TimedOut => {
+            Err(in_use(Listener::of_unix_path(path)))
         }
         Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => {
             fs::remove_file(path).map_err(failed)
@@ -163,9 +193,10 @@ pub(super) fn is_allowed(stream: &UnixStream) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use std::os::unix::fs::PermissionsExt as _;
+    use std::{os::unix::fs::PermissionsExt as _, thread, time::Instant};
 
     use super::*;
+    use crate::serve::{FollowError, Follower};
 
     fn mode(path: &Path) -> u32 {
         let file = fs::symlink_metadata(path).expect("it is there");
@@ -194,7 +225,7 @@ mod tests {
         assert!(
             error
                 .to_string()
-                .contains(&format!("in use by process {us}")),
+                .contains(&format!("in use by process {us} (")),
             "{error}"
         );
         // The refused one has not taken the file away.
@@ -225,5 +256,48 @@ mod tests {
         drop(socket);
         assert!(path.exists());
         drop(other);
+    }
+
+    #[test]
+    fn of_two_that_find_a_dead_agents_socket_the_second_leaves_the_firsts_alone() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let path = directory.path().join("agent.sock");
+        drop(UnixListener::bind(&path).expect("it binds"));
+        // The first has found it, and is about to put its own there.
+        let turn = OwnTurn::take(&path).expect("nobody else has it");
+        let second = thread::spawn({
+            let path = path.clone();
+            move || SnapshotSocket::bind(&path)
+        });
+        thread::sleep(Duration::from_millis(200));
+        make_room(&path).expect("nobody listens there");
+        let first = listen_at(&path).expect("it is free");
+        drop(turn);
+        let error = second.join().expect("no panic").expect_err("it is late");
+        assert!(matches!(error, SocketError::InUse { .. }), "{error}");
+        let _client = UnixStream::connect(&path).expect("it is there");
+        first.set_nonblocking(true).expect("it can");
+        // The second has looked whether somebody listens.
+        let clients = [first.accept(), first.accept()];
+        assert!(clients.iter().all(Result::is_ok), "{clients:?}");
+    }
+
+    #[test]
+    fn a_listener_that_accepts_nobody_is_alive_and_keeps_nobody_waiting() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let path = directory.path().join("agent.sock");
+        let listener = UnixListener::bind(&path).expect("it binds");
+        listen(&listener, 0).expect("it takes a shorter backlog");
+        let waiting = UnixStream::connect(&path).expect("there is room for one");
+        let begun = Instant::now();
+        let error = SnapshotSocket::bind(&path).expect_err("somebody listens");
+        assert!(begun.elapsed() < Duration::from_secs(2));
+        let who = format!("in use by process {}", std::process::id());
+        assert!(error.to_string().contains(&who), "{error}");
+        assert!(path.exists());
+        let error = Follower::connect(&path).expect_err("nobody accepts");
+        assert!(matches!(error, FollowError::Stuck { .. }), "{error}");
+        assert!(error.to_string().contains("accepted anyone"), "{error}");
+        drop(waiting);
     }
 }

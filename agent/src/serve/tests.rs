@@ -239,3 +239,21 @@ fn a_line_without_end_is_cut_off() {
     let error = next(&mut follower).expect_err("it has no end");
     assert!(error.to_string().contains("a line of more than"), "{error}");
 }
+
+#[test]
+fn an_agent_that_greets_too_slowly_is_not_waited_for() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let path = directory.path().join("agent.sock");
+    let start = Instant::now();
+    let error = says(&path, |stream| {
+        // One that says something all the time, and never enough.
+        while stream.write_all(b" ").is_ok() {
+            thread::sleep(Duration::from_millis(50));
+        }
+        Ok(())
+    })
+    .expect_err("it takes too long");
+    assert!(matches!(error, FollowError::Stuck { .. }), "{error}");
+    assert!(error.to_string().contains("greeted"), "{error}");
+    assert!(start.elapsed() < LONG);
+}

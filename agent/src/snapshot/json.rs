@@ -36,6 +36,8 @@ pub struct Document {
     slow: slow::SlowPart,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     diagnostics: Vec<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    blind: Option<String>,
     instances: Vec<Instance>,
     #[serde(skip_serializing_if = "Option::is_none")]
     perf: Option<costs::Perf>,
@@ -184,6 +186,7 @@ impl Snapshot {
             },
             slow: slow::SlowPart::of(self),
             diagnostics: self.diagnostics.clone(),
+            blind: self.blind.clone(),
             instances: self
                 .instances
                 .iter()

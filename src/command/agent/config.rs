@@ -1,26 +1,22 @@
 //! The agent's options, from the command line, a file and defaults, in this order.
 
-use std::{
-    fs::File,
-    io::Read as _,
-    path::{Path, PathBuf},
-    time::Duration,
-};
+use std::{path::PathBuf, time::Duration};
 
-use anyhow::{Context as _, anyhow};
-use hwptop_agent::{SlowThreshold, export::OtlpHistograms, serve::OtlpOptions};
-use hwptop_bench::fleet::Pace;
-use hwptop_driver::Policy;
-use serde::{Deserialize, Deserializer, de::Error as _};
+use anyhow::anyhow;
+use hwptop_agent::{export::OtlpHistograms, serve::OtlpOptions};
 
 use crate::{
     cli::{
-        AgentArgs, Histograms, KernelMethod, Listen, MeasureArgs, Otlp, ReplayArgs, SlowArgs,
-        Socket, interval, listen, otlp, policy, socket, speed, threshold,
+        AgentArgs, HindsightArgs, Histograms, KernelMethod, Listen, MeasureArgs, Otlp, ReplayArgs,
+        SlowArgs, Socket, listen,
     },
     failure::Failure,
     target::Target,
 };
+
+mod file;
+
+use file::ConfigFile;
 
 /// A configuration file with every option.
 pub(super) const TEMPLATE: &str = include_str!("agent.toml");
@@ -29,8 +25,6 @@ const INTERVAL: Duration = Duration::from_secs(1);
 /// The shortest time between two pushes that is not asked for.
 const OTLP_INTERVAL: Duration = Duration::from_secs(10);
 const LISTEN: &str = "127.0.0.1:9469";
-/// The longest file that is read.
-const MOST_BYTES: u64 = 1 << 20;
 
 /// What the agent does.
 #[derive(Debug)]
@@ -39,10 +33,13 @@ pub(super) struct Settings {
     pub(super) listen: Listen,
     pub(super) socket: Socket,
     pub(super) otlp: Option<OtlpOptions>,
+    /// Where intervals are recorded, if they are.
+    pub(super) record: Option<PathBuf>,
+    pub(super) hindsight: HindsightArgs,
     pub(super) target: Option<Target>,
     slow: SlowArgs,
     perf: bool,
-    replay: ReplayArgs,
+    pub(super) replay: ReplayArgs,
 }
 
 impl Settings {
@@ -56,7 +53,7 @@ impl Settings {
         let asked_for = asked_for.or(args.slow.first_given());
         let settings = Self::resolve(args, file).map_err(Failure::Input)?;
         if let Some(Target::File { .. }) = settings.target {
-            settings.check_recording(asked_for)?;
+            settings.check_played(asked_for).map_err(Failure::Input)?;
         }
         if let Some(Target::Agent { .. }) = settings.target {
             return Err(Failure::input(anyhow!(
@@ -64,10 +61,17 @@ impl Settings {
                  `hwptop top --target agent:PATH`"
             )));
         }
-        let nowhere = (Listen::Nowhere, &Socket::Nowhere, &None);
-        if (settings.listen, &settings.socket, &settings.otlp) == nowhere {
+        settings.check_kept().map_err(Failure::Input)?;
+        let nowhere = (Listen::Nowhere, &Socket::Nowhere, &None, &None);
+        if (
+            settings.listen,
+            &settings.socket,
+            &settings.otlp,
+            &settings.record,
+        ) == nowhere
+        {
             return Err(Failure::input(anyhow!(
-                "neither --listen nor --socket nor --otlp: nobody could hear anything"
+                "neither --listen nor --socket nor --otlp nor --record: nobody could hear anything"
             )));
         }
         Ok(settings)
@@ -95,6 +99,13 @@ impl Settings {
                 }),
                 Some(Otlp::Nowhere) | None => None,
             },
+            record: args.keep.record.or(file.record),
+            hindsight: HindsightArgs {
+                keep: args.keep.hindsight.or(file.hindsight),
+                dump_on_latency: args.keep.dump_on_latency.or(file.dump_on_latency),
+                dump_on_errors: args.keep.dump_on_errors.or(file.dump_on_errors),
+                dumps: args.keep.dumps.or(file.dumps),
+            },
             target: args.target.or(file.target),
             slow: SlowArgs {
                 slow: args.slow.slow.or(file.slow),
@@ -116,37 +127,58 @@ impl Settings {
     }
 
     /// Whether what else is said goes with a recording; `asked_for` is on the command line.
-    fn check_recording(&self, asked_for: Option<&str>) -> Result<(), Failure> {
-        let ReplayArgs {
-            capture,
-            policy,
-            passes,
-            speed: _,
-        } = self.replay.clone();
+    fn check_played(&self, asked_for: Option<&str>) -> anyhow::Result<()> {
+        if self.record.is_some() || self.hindsight.keep.is_some() {
+            let option = self.record.as_ref().map_or("hindsight", |_| "record");
+            return Err(anyhow!(
+                "--{option} ({option}): what is played is a recording already; copy the file"
+            ));
+        }
         let driven = ReplayArgs {
-            capture,
-            policy,
-            passes,
             speed: None,
+            ..self.replay.clone()
         };
-        match asked_for.or(driven.first_given()) {
-            Some(option) => Err(Failure::input(anyhow!(
+        let perf = self.perf.then_some("--perf");
+        match asked_for.or(perf).or(driven.first_given()) {
+            Some(option) => Err(anyhow!(
                 "{option}: a recording is played as it was made; --speed is its pace"
-            ))),
+            )),
             None => Ok(()),
         }
     }
 
-    /// How fast a recording is played.
-    pub(super) fn recordings_pace(&self) -> Pace {
-        self.replay.speed.unwrap_or(Pace::Captured(1.0))
+    /// Whether what is to be kept has a place, and each trigger something to dump.
+    fn check_kept(&self) -> anyhow::Result<()> {
+        let HindsightArgs {
+            keep,
+            dump_on_latency,
+            dump_on_errors,
+            dumps,
+        } = &self.hindsight;
+        if keep.is_some() && self.record.is_none() {
+            return Err(anyhow!(
+                "--hindsight (hindsight) needs --record (record): where to keep it"
+            ));
+        }
+        for (option, is_given) in [
+            ("dump-on-latency", dump_on_latency.is_some()),
+            ("dump-on-errors", dump_on_errors.is_some()),
+            ("dumps", dumps.is_some()),
+        ] {
+            if is_given && keep.is_none() {
+                return Err(anyhow!(
+                    "--{option} ({option}) needs --hindsight (hindsight): how much to dump"
+                ));
+            }
+        }
+        Ok(())
     }
 
     /// What is to be measured, and how.
     pub(super) fn to_measure(&self) -> MeasureArgs {
         MeasureArgs {
             target: self.target.clone(),
-            interval: self.interval,
+            interval: Some(self.interval),
             slow: self.slow,
             perf: self.perf,
             kernel_probes_at_best: KernelMethod::default(),
@@ -166,121 +198,6 @@ fn default_socket() -> Socket {
     directory.map_or(Socket::Nowhere, |directory| {
         Socket::At(directory.join("hwptop/agent.sock"))
     })
-}
-
-/// What a configuration file says, in the words of the command line.
-#[derive(Debug, Default, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-struct ConfigFile {
-    #[serde(deserialize_with = "target_text")]
-    target: Option<Target>,
-    #[serde(deserialize_with = "interval_text")]
-    interval: Option<Duration>,
-    #[serde(deserialize_with = "listen_text")]
-    listen: Option<Listen>,
-    #[serde(deserialize_with = "socket_text")]
-    socket: Option<Socket>,
-    #[serde(deserialize_with = "otlp_text")]
-    otlp: Option<Otlp>,
-    #[serde(rename = "otlp-interval", deserialize_with = "interval_text")]
-    otlp_interval: Option<Duration>,
-    #[serde(rename = "otlp-histograms")]
-    otlp_histograms: Option<Histograms>,
-    #[serde(deserialize_with = "threshold_text")]
-    slow: Option<SlowThreshold>,
-    #[serde(rename = "slow-rate", deserialize_with = "slow_rate")]
-    slow_rate: Option<u32>,
-    #[serde(rename = "slow-stacks")]
-    slow_stacks: Option<bool>,
-    perf: Option<bool>,
-    capture: Vec<PathBuf>,
-    #[serde(deserialize_with = "policy_text")]
-    policy: Option<Policy>,
-    #[serde(deserialize_with = "passes")]
-    passes: Option<u64>,
-    #[serde(deserialize_with = "speed_text")]
-    speed: Option<Pace>,
-}
-
-impl ConfigFile {
-    fn read(path: &Path) -> anyhow::Result<Self> {
-        let mut text = String::new();
-        File::open(path)
-            .and_then(|file| file.take(MOST_BYTES + 1).read_to_string(&mut text))
-            .with_context(|| path.display().to_string())?;
-        if text.len() as u64 > MOST_BYTES {
-            return Err(anyhow!(
-                "{}: larger than {MOST_BYTES} bytes",
-                path.display()
-            ));
-        }
-        Self::parse(&text).map_err(|(line, what)| anyhow!("{}:{line}: {what}", path.display()))
-    }
-
-    /// What `text` says, or the line where it goes wrong and how.
-    fn parse(text: &str) -> Result<Self, (usize, String)> {
-        toml::from_str(text).map_err(|error| {
-            let at = error.span().map_or(0, |span| span.start.min(text.len()));
-            let line = 1 + text.bytes().take(at).filter(|&byte| byte == b'\n').count();
-            // The parser's words can have several lines.
-            (line, error.message().replace('\n', ", "))
-        })
-    }
-}
-
-/// A value in the words of the command line.
-fn words<'de, D: Deserializer<'de>, T>(
-    deserializer: D,
-    read: impl FnOnce(&str) -> Result<T, String>,
-) -> Result<Option<T>, D::Error> {
-    let text = String::deserialize(deserializer)?;
-    read(&text).map(Some).map_err(D::Error::custom)
-}
-
-fn target_text<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Target>, D::Error> {
-    words(from, str::parse)
-}
-
-fn interval_text<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Duration>, D::Error> {
-    words(from, interval)
-}
-
-fn listen_text<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Listen>, D::Error> {
-    words(from, listen)
-}
-
-fn socket_text<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Socket>, D::Error> {
-    words(from, socket)
-}
-
-fn otlp_text<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Otlp>, D::Error> {
-    words(from, otlp)
-}
-
-fn threshold_text<'de, D: Deserializer<'de>>(from: D) -> Result<Option<SlowThreshold>, D::Error> {
-    words(from, threshold)
-}
-
-fn slow_rate<'de, D: Deserializer<'de>>(from: D) -> Result<Option<u32>, D::Error> {
-    match u32::deserialize(from)? {
-        0 => Err(D::Error::custom("slow-rate = 0: at least one")),
-        rate => Ok(Some(rate)),
-    }
-}
-
-fn policy_text<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Policy>, D::Error> {
-    words(from, policy)
-}
-
-fn speed_text<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Pace>, D::Error> {
-    words(from, speed)
-}
-
-fn passes<'de, D: Deserializer<'de>>(from: D) -> Result<Option<u64>, D::Error> {
-    match u64::deserialize(from)? {
-        0 => Err(D::Error::custom("passes = 0: at least one")),
-        passes => Ok(Some(passes)),
-    }
 }
 
 #[cfg(test)]

@@ -19,26 +19,21 @@ use crate::{
 /// Gives each interval when it is over, at a pace.
 pub(super) struct Played {
     recorded: Recorded,
-    pace: Pace,
     due: Instant,
 }
 
 impl Played {
-    pub(super) fn open(path: &Path, pace: Pace) -> Result<Self, Failure> {
-        let recorded = Recorded::open(path)?;
-        let due = Instant::now() + recorded.pause(pace);
-        Ok(Self {
-            recorded,
-            pace,
-            due,
-        })
+    pub(super) fn open(path: &Path, pace: Option<Pace>) -> Result<Self, Failure> {
+        let recorded = Recorded::open(path, pace)?;
+        let due = Instant::now() + recorded.until_next();
+        Ok(Self { recorded, due })
     }
 
     /// The length of the next interval, as it is played; as it was where it takes no time.
     pub(super) fn interval(&self) -> Duration {
-        let played = self.recorded.pause(self.pace);
+        let played = self.recorded.until_next();
         if played.is_zero() {
-            return self.recorded.pause(Pace::Captured(1.0));
+            return self.recorded.next_interval();
         }
         played
     }
@@ -48,7 +43,7 @@ impl Feed for Played {
     fn next_snapshot(&mut self) -> Result<Option<Snapshot>, FeedError> {
         let snapshot = self.recorded.next_snapshot();
         // What was missed, because the machine slept say, is not made up for.
-        self.due = (self.due + self.recorded.pause(self.pace)).max(Instant::now());
+        self.due = (self.due + self.recorded.until_next()).max(Instant::now());
         snapshot
     }
 

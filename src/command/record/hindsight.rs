@@ -17,7 +17,7 @@ use signal_hook::{consts::SIGUSR1, flag};
 use crate::{cli::HindsightArgs, output::remark};
 
 /// A ring that is dumped on a trigger.
-pub(super) struct Ring {
+pub(in crate::command) struct Ring {
     hindsight: Hindsight,
     keep: Duration,
     /// The first dump is NAME-1.jsonl.
@@ -25,7 +25,7 @@ pub(super) struct Ring {
     latency: Option<Duration>,
     errors: Option<u64>,
     asked: Arc<AtomicBool>,
-    left: u32,
+    most: u32,
     written: u32,
     /// Until then thresholds dump nothing more: it would be the same again.
     silent_until: Duration,
@@ -42,7 +42,7 @@ impl Ring {
             latency: args.dump_on_latency,
             errors: args.dump_on_errors,
             asked,
-            left: args.dumps,
+            most: args.dumps(),
             written: 0,
             silent_until: Duration::ZERO,
         })
@@ -85,7 +85,7 @@ impl Ring {
 
     /// A dump that fails is told, and the ring goes on: it may be looked at itself.
     fn dump(&mut self, why: &str) {
-        if self.left == 0 {
+        if self.written == self.most {
             remark(&format!(
                 "{why}: not kept, --dumps {} are written",
                 self.written
@@ -93,7 +93,6 @@ impl Ring {
             return;
         }
         let path = self.free_name();
-        self.left -= 1;
         match self.hindsight.dump(&path) {
             Ok(dump) => {
                 self.written += 1;
@@ -113,6 +112,11 @@ impl Ring {
         let names = (1_u32..).map(|n| self.name.with_file_name(format!("{stem}-{n}.jsonl")));
         let mut free = names.filter(|path| !path.exists() && !path.with_extension("hlog").exists());
         free.next().unwrap_or_else(|| self.name.clone())
+    }
+
+    /// Dumps that were written.
+    pub(super) const fn dumps(&self) -> u32 {
+        self.written
     }
 
     pub(super) fn progress(&self, snapshot: &Snapshot) -> String {

@@ -3,28 +3,31 @@
 use std::{
     io::{self, IsTerminal as _},
     process::ExitCode,
-    thread,
-    time::Instant,
+    time::Duration,
 };
 
 use anyhow::anyhow;
-use hwptop_agent::{Recording, snapshot::Snapshot};
+use hwptop_agent::snapshot::Snapshot;
 
-use super::{End, LOOK, hindsight::Ring, progress::Line};
+use super::{End, LOOK, from_agent::FromAgent, kept::Kept, progress::Line};
 use crate::{
     cli::RecordArgs,
     command::{feed::Feed, signals::stop_flag, top},
     failure::Failure,
     output::remark,
+    target::Target,
 };
 
 pub(super) fn record(args: &RecordArgs) -> Result<ExitCode, Failure> {
-    let mut live = top::start(&args.measure)?;
+    let mut feed: Box<dyn Feed> = match &args.measure.target {
+        Some(Target::Agent { socket }) => Box::new(FromAgent::start(&args.measure, socket)?),
+        _ => Box::new(top::start(&args.measure)?),
+    };
     let stop = stop_flag()?;
-    if let Some(line) = live.remark() {
+    if let Some(line) = feed.remark() {
         remark(&line);
     }
-    let mut kept = Kept::new(args).map_err(Failure::input)?;
+    let mut kept = Kept::new(&args.hindsight, args.recording()).map_err(Failure::input)?;
     let mut end = match End::new(args, &stop) {
         Ok(end) => end,
         Err(error) => {
@@ -32,10 +35,13 @@ pub(super) fn record(args: &RecordArgs) -> Result<ExitCode, Failure> {
             return Err(Failure::input(error));
         }
     };
-    let recorded = run(args, &mut live, &mut kept, &mut end);
-    live.stop();
+    let recorded = run(args, feed.as_mut(), &mut kept, &mut end);
+    feed.stop();
     match recorded {
         Ok(last) => {
+            if let Some(line) = feed.farewell() {
+                remark(&line);
+            }
             remark(&kept.finish(last.as_ref()).map_err(Failure::cannot)?);
             if end.is_running() {
                 remark(&"the target has ended, the command goes on");
@@ -65,13 +71,21 @@ fn run(
     let line = Line::new(end.workload.is_none() && io::stderr().is_terminal());
     let mut last = None;
     let mut is_over = false;
+    // Where snapshots come at times of their own, those are the intervals.
+    let interval = match feed.own_pace() {
+        Some(_) => Duration::MAX,
+        None => args.measure.interval(),
+    };
     while !is_over {
-        let due = Instant::now() + args.measure.interval;
-        while !is_over && Instant::now() < due {
-            thread::sleep(LOOK.min(due.saturating_duration_since(Instant::now())));
+        top::wait_looking(LOOK, interval, || {
             is_over = end.is_reached() || feed.has_ended();
-        }
-        let Some(snapshot) = feed.next_snapshot().map_err(|error| anyhow!(error))? else {
+            is_over || feed.own_pace().is_some() && feed.has_next()
+        });
+        let snapshot = feed.next_snapshot().map_err(|error| anyhow!(error))?;
+        let Some(snapshot) = snapshot else {
+            if feed.own_pace().is_some() && !feed.has_ended() {
+                continue;
+            }
             break;
         };
         kept.write(&snapshot)?;
@@ -80,66 +94,4 @@ fn run(
     }
     line.clear();
     Ok(last)
-}
-
-/// What is made of the intervals.
-enum Kept {
-    All(Recording),
-    Hindsight(Box<Ring>),
-}
-
-impl Kept {
-    fn new(args: &RecordArgs) -> anyhow::Result<Self> {
-        let name = args.recording();
-        Ok(match args.hindsight.keep {
-            Some(keep) => Self::Hindsight(Box::new(Ring::new(keep, &args.hindsight, name)?)),
-            None => Self::All(Recording::create(&name)?),
-        })
-    }
-
-    fn write(&mut self, snapshot: &Snapshot) -> anyhow::Result<()> {
-        match self {
-            Self::All(recording) => Ok(recording.write(snapshot)?),
-            Self::Hindsight(ring) => ring.write(snapshot),
-        }
-    }
-
-    fn progress(&self, snapshot: &Snapshot) -> String {
-        match self {
-            Self::All(recording) => summary(recording, Some(snapshot)),
-            Self::Hindsight(ring) => ring.progress(snapshot),
-        }
-    }
-
-    /// What is there in the end.
-    fn finish(self, last: Option<&Snapshot>) -> anyhow::Result<String> {
-        match self {
-            Self::All(recording) => Ok(summary(&recording, last)),
-            Self::Hindsight(ring) => ring.finish(),
-        }
-    }
-
-    /// Leaves nothing.
-    fn discard(self) {
-        match self {
-            Self::All(recording) => recording.discard(),
-            // Where that fails, an empty folder stays.
-            Self::Hindsight(ring) => drop(ring.finish()),
-        }
-    }
-}
-
-fn summary(recording: &Recording, last: Option<&Snapshot>) -> String {
-    let events = last.map(|last| last.events).unwrap_or_default();
-    format!(
-        "{} interval{} in {} and {} ({} KiB): events seen = recorded + lost: {} = {} + {}",
-        recording.intervals(),
-        if recording.intervals() == 1 { "" } else { "s" },
-        recording.path().display(),
-        recording.log_path().display(),
-        recording.bytes().div_ceil(1024),
-        events.seen,
-        events.recorded,
-        events.lost,
-    )
 }

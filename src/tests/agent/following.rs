@@ -80,12 +80,18 @@ fn sigterm_ends_it_with_its_socket_and_those_who_follow() {
     assert_eq!((code, said.as_str()), (Some(0), ""));
     assert!(!socket.exists());
     let view = view.join().expect("it ends");
-    assert_eq!(view.code, Some(0), "{}", view.stderr);
-    assert!(view.stderr.contains("has ended"), "{}", view.stderr);
+    // Not what it was asked for, and it says how much of it.
+    assert_eq!(view.code, Some(3), "{}", view.stderr);
+    assert!(view.stderr.contains("has ended, after "), "{}", view.stderr);
+    assert!(
+        view.stderr.contains("of 100000 snapshots"),
+        "{}",
+        view.stderr
+    );
 }
 
 #[test]
-fn the_dashboard_shows_an_agent_and_keeps_its_last_picture() {
+fn the_dashboard_shows_an_agent_keeps_its_last_picture_and_waits_for_the_next() {
     let agent = Agent::of_model("50ms", &[]);
     let terminal = Terminal::open("agent");
     terminal.line(&format!("{HWPTOP} --target {}", agent.target()));
@@ -95,12 +101,24 @@ fn the_dashboard_shows_an_agent_and_keeps_its_last_picture() {
     });
     let first = terminal.screen();
     eventually("the figures move", || terminal.screen() != first);
-    agent.signal("TERM");
-    assert_eq!(agent.ended().0, Some(0));
-    eventually("it says that it is over", || {
-        terminal.screen().to_lowercase().contains("ended")
+    let socket = agent.socket();
+    agent.signal("KILL");
+    eventually("it says that it waits", || {
+        let screen = terminal.screen();
+        screen.contains("WAITING") && screen.contains("no agent listens")
     });
     assert!(terminal.screen().contains("model-vtd0"));
+    let mut command = Command::new(HWPTOP);
+    command.args(["agent", "--target", "model:smmuv3", "--interval", "50ms"]);
+    let agent_2 = Agent::start_at(command.arg("--socket").arg(&socket), &socket);
+    eventually("the next one is shown", || {
+        let screen = terminal.screen();
+        screen.contains("model-smmuv3.0") && !screen.contains("WAITING")
+    });
+    agent_2.signal("TERM");
+    assert_eq!(agent_2.ended().0, Some(0));
+    eventually("it waits again", || terminal.screen().contains("WAITING"));
+    assert!(terminal.screen().contains("model-smmuv3.0"));
     terminal.keys("q");
     eventually("the shell is back", || terminal.is_at_prompt());
     assert!(

@@ -22,12 +22,14 @@ fn a_place_that_is_taken_is_told_and_left_alone() {
         "agent", "--target", "model", "--listen", "none", "--socket", socket,
     ]);
     assert_eq!(run.code, Some(2), "{}", run.stderr);
-    let who = format!("in use by process {}", agent.child.id());
+    let who = format!("in use by process {} (hwptop)", agent.child.id());
     assert!(run.stderr.contains(&who), "{}", run.stderr);
     let listen = ["--listen", &agent.address, "--socket", "none"];
     let run = hwptop(&[&["agent", "--target", "model"][..], &listen].concat());
     assert_eq!(run.code, Some(2), "{}", run.stderr);
     assert!(run.stderr.contains(&agent.address), "{}", run.stderr);
+    let who = format!("by process {} (hwptop)", agent.child.id());
+    assert!(run.stderr.contains(&who), "{}", run.stderr);
     agent.first_scrape();
 }
 
@@ -40,10 +42,25 @@ fn a_wrong_configuration_is_exit_code_2_with_file_and_line() {
     let run = hwptop(&["agent", "--config", path]);
     assert_eq!(run.code, Some(2), "{}", run.stderr);
     assert!(
-        run.stderr.contains(&format!("{path}:2: ")),
+        run.stderr.contains(&format!("{path}:2:1: ")),
         "{}",
         run.stderr
     );
+    // What cannot be read is told as well.
+    fs::write(path, b"slow = \"\xff\"\n").expect("it is written");
+    let not_text = hwptop(&["agent", "--config", path]);
+    fs::set_permissions(path, fs::Permissions::from_mode(0o000)).expect("it is ours");
+    let unreadable = unprivileged(&["agent", "--config", path]);
+    let folder = directory.path().to_str().expect("it is text");
+    for (run, part) in [
+        (not_text, ":1:9: the byte 0xff"),
+        (unreadable, "Permission denied"),
+        (hwptop(&["agent", "--config", folder]), "Is a directory"),
+        (hwptop(&["agent", "--config", "/dev/zero"]), "larger than"),
+    ] {
+        assert_eq!(run.code, Some(2), "{}", run.stderr);
+        assert!(run.stderr.contains(part), "{part}: {}", run.stderr);
+    }
     let run = hwptop(&["agent", "--config", "/nonexistent.toml"]);
     assert_eq!(run.code, Some(2), "{}", run.stderr);
     let run = hwptop(&["agent", "--listen", "none", "--socket", "none"]);
@@ -70,6 +87,18 @@ fn the_printed_configuration_is_one_it_takes_and_the_unit_names_the_program() {
     assert!(
         unit.contains(&format!("ExecStart={HWPTOP} agent ")),
         "{unit}"
+    );
+    // A path with what systemd would take for something else.
+    let folder = directory.path().join("a b%d$HOME");
+    fs::create_dir(&folder).expect("it is made");
+    let program = folder.join("hwptop");
+    fs::copy(HWPTOP, &program).expect("it is copied");
+    let printed = Finished::of_command(Command::new(&program).args(["agent", "--print-unit"]));
+    let word = format!("\"{}\"", program.display()).replace('%', "%%");
+    assert!(
+        printed.stdout.contains(&format!("ExecStart={word} agent ")),
+        "{}",
+        printed.stdout
     );
 }
 
@@ -179,13 +208,18 @@ fn another_user_is_refused_even_where_the_files_mode_would_let_them_in() {
     assert_eq!(denied.code, Some(3), "{}", denied.stderr);
     open(&socket, 0o777);
     let refused = run(64_002);
-    assert_eq!(refused.code, Some(2), "{}", refused.stderr);
+    assert_eq!(refused.code, Some(3), "{}", refused.stderr);
     assert!(
-        refused.stderr.contains("no hwptop agent"),
+        refused.stderr.contains("user 64001 listens there"),
         "{}",
         refused.stderr
     );
-    assert_eq!(run(64_001).code, Some(0));
-    assert_eq!(hwptop(&top).code, Some(0), "root may");
+    // The agent has refused it, too.
     assert!(agent.scrape()["hwptop_agent_refused_connections_total"] > 0.5);
+    assert_eq!(run(64_001).code, Some(0));
+    // Root may connect, and does not believe what another user's process says.
+    let stranger = hwptop(&top);
+    assert_eq!(stranger.code, Some(3), "{}", stranger.stderr);
+    let who = format!("user 64001 listens there by process {} (", agent.child.id());
+    assert!(stranger.stderr.contains(&who), "{}", stranger.stderr);
 }

@@ -100,6 +100,47 @@ fn a_source_with_times_of_its_own_is_asked_for_a_snapshot_once_it_has_one() {
     assert!(screen.contains("model-vtd1"), "{screen}");
 }
 
+/// Three snapshots with pauses of their own.
+struct Recorded(VecDeque<Duration>, Vec<Instant>);
+
+impl SnapshotSource for Recorded {
+    fn next(&mut self) -> Result<Option<Snapshot>, SourceError> {
+        self.1.push(Instant::now());
+        Ok(self.0.pop_front().map(|_| fixture::snapshot()))
+    }
+
+    fn pause(&self) -> Option<Duration> {
+        self.0.front().copied()
+    }
+
+    fn note(&mut self) -> Option<String> {
+        self.0.is_empty().then(|| "nobody is there".to_owned())
+    }
+}
+
+#[test]
+fn each_interval_has_its_own_length_and_what_is_waited_for_is_shown() {
+    let pauses = [0, 300, 0].map(Duration::from_millis);
+    let mut source = Recorded(pauses.into(), vec![Instant::now()]);
+    let script = Script(VecDeque::new());
+    let stop = AtomicBool::new(false);
+    let screen = std::thread::scope(|scope| {
+        scope.spawn(|| {
+            std::thread::sleep(Duration::from_millis(900));
+            stop.store(true, Ordering::Relaxed);
+        });
+        play(&mut source, script, &stop).1
+    });
+    let between = |n: usize| source.1[n + 1] - source.1[n];
+    assert!(between(0) < pauses[1], "{:?}", between(0));
+    assert!(between(1) >= pauses[1], "{:?}", between(1));
+    assert!(between(2) < pauses[1], "{:?}", between(2));
+    assert!(
+        screen.contains("WAITING") && screen.contains("nobody is there"),
+        "{screen}"
+    );
+}
+
 #[test]
 fn a_source_that_has_ended_leaves_its_last_picture_and_is_not_asked_again() {
     let mut snapshots = VecDeque::from([Some(fixture::snapshot()), None]);

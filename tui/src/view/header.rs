@@ -16,8 +16,22 @@ const PROFILE_FROM: u16 = 18;
 const LONG_PROFILE_FROM: u16 = 30;
 const GAP: u16 = 2;
 
+/// The most lines that a note takes.
+const NOTE_LINES: usize = 2;
+
 /// Draws the header and returns how many lines it takes.
 pub(super) fn draw(app: &App, canvas: &mut Canvas) -> u16 {
+    let mut y = draw_what(app, canvas);
+    let note = app.note.as_deref().unwrap_or_default();
+    for line in wrapped_to(note, canvas.width(), NOTE_LINES) {
+        canvas.put(0, y, &line, canvas.theme.alarm());
+        y += 1;
+    }
+    y
+}
+
+/// Which measurement it is, and how far it has come.
+fn draw_what(app: &App, canvas: &mut Canvas) -> u16 {
     let theme = app.theme;
     let mut left = canvas.put(0, 0, "hwptop", strong()) + GAP;
     let snapshot = app.picture().snapshot.as_ref();
@@ -27,6 +41,9 @@ pub(super) fn draw(app: &App, canvas: &mut Canvas) -> u16 {
     }
     if app.ended {
         badges.push((" ENDED ".to_owned(), badge(strong())));
+    }
+    if app.note.is_some() {
+        badges.push((" WAITING ".to_owned(), badge(strong())));
     }
     for kind in snapshot.map(Snapshot::kinds).unwrap_or_default() {
         let word = word(kind);

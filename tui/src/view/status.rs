@@ -80,6 +80,12 @@ pub(super) fn lines(snapshot: &Snapshot, width: u16, height: u16) -> Status {
     };
     let mut lines = flow(segments, width);
     lines.extend(why.into_iter().map(|line| vec![Segment::plain(line)]));
+    // Before what is cut off at the end: zeros would be taken for the truth.
+    if let Some(why) = &snapshot.blind {
+        let why = wrapped_to(&format!("! {why}"), width, 2);
+        let alarm = |text| vec![Segment { text, alarm: true }];
+        lines.splice(0..0, why.into_iter().map(alarm));
+    }
     if let Some(said) = diagnostic(snapshot) {
         let said = wrapped_to(&said, width, 1);
         lines.extend(

@@ -235,6 +235,19 @@ fn the_last_word_of_the_ebpf_programs_is_shown_with_how_many_came_before() {
 }
 
 #[test]
+fn that_the_probes_see_nothing_is_said_on_every_screen_and_in_text() {
+    let mut snapshot = fixture::snapshot();
+    let why = "! the probes see nothing: a switch is off";
+    snapshot.blind = Some(why[2..].to_owned());
+    assert!(crate::text::render(&snapshot).contains(why));
+    let app = after_a_minute(snapshot);
+    for size in [(80, 24), (120, 40), (80, 12)] {
+        let screen = screen(&app, size);
+        assert!(screen.contains(why), "{screen}");
+    }
+}
+
+#[test]
 fn without_colour_nothing_is_coloured_and_all_text_is_the_same() {
     let coloured = after_a_minute(fixture::frozen());
     let mut plain = after_a_minute(fixture::frozen());

@@ -1,6 +1,6 @@
 use clap::Parser as _;
 
-use super::*;
+use super::{file::Wrong, *};
 use crate::cli::{Cli, Command};
 
 fn args(line: &[&str]) -> AgentArgs {
@@ -12,7 +12,7 @@ fn args(line: &[&str]) -> AgentArgs {
 }
 
 fn resolved(line: &[&str], file: &str) -> Settings {
-    let file = ConfigFile::parse(file).expect("the file is right");
+    let file = ConfigFile::parse(file.as_bytes()).expect("the file is right");
     Settings::resolve(args(line), file).expect("it is right")
 }
 
@@ -36,7 +36,7 @@ fn every_option_of_the_template_can_be_set_and_there_are_no_others() {
             _ => format!("{line}\n"),
         })
         .collect();
-    let file = ConfigFile::parse(&all).expect("every line is right");
+    let file = ConfigFile::parse(all.as_bytes()).expect("every line is right");
     let text = format!("{file:?}");
     assert!(!text.contains("None") && !text.contains("[]"), "{text}");
 }
@@ -72,30 +72,100 @@ fn a_push_is_every_10_seconds_or_every_interval_unless_told() {
 }
 
 #[test]
-fn what_is_wrong_in_a_file_is_told_with_its_line() {
-    for (text, line, part) in [
-        ("interval = \"1s\"\n\ncolour = \"red\"\n", 3, "colour"),
-        ("interval = \"1d\"\n", 1, "is no time"),
-        ("slow = \"p100\"\n", 1, "is no percentile"),
-        ("slow-rate = 0\n", 1, "at least one"),
-        ("slow = \"1ms\"\ninterval = \"1ms\"\n", 2, "out of range"),
-        ("# \ntarget = \"venus\"\n", 2, "is no target"),
-        ("listen = \"here\"\n", 1, "is no address"),
-        ("\notlp = \"https://a\"\n", 2, "does not speak TLS"),
-        ("otlp-interval = \"1ms\"\n", 1, "out of range"),
-        ("otlp-histograms = \"round\"\n", 1, "expected `explicit` or"),
-        ("policy = \"none\"\n", 1, "is no policy"),
-        ("passes = 0\n", 1, "at least one"),
-        ("speed = 4\n", 1, "expected a string"),
-        ("slow = \"1ms\"\nslow = \"1ms\"\n", 2, "duplicate key"),
-        ("\n\n[server\n", 3, ""),
-        ("listen\n", 1, ""),
+fn what_is_wrong_in_a_file_is_told_with_its_line_and_column() {
+    for (text, (line, column), part) in [
+        ("interval = \"1s\"\n\ncolour = \"red\"\n", (3, 1), "colour"),
+        ("interval = \"1d\"\n", (1, 12), "\"1d\" is no time"),
+        ("slow = \"p100\"\n", (1, 8), "is no percentile"),
+        ("slow-rate = 0\n", (1, 13), "0: at least one"),
+        (
+            "slow = \"1ms\"\ninterval = \"1ms\"\n",
+            (2, 12),
+            "out of range",
+        ),
+        (
+            "# \ntarget = \"venus\"\n",
+            (2, 10),
+            "\"venus\" is no target",
+        ),
+        ("listen = \"here\"\n", (1, 10), "is no address"),
+        ("\notlp = \"https://a\"\n", (2, 8), "does not speak TLS"),
+        ("otlp-interval = \"1ms\"\n", (1, 17), "out of range"),
+        (
+            "otlp-histograms = \"round\"\n",
+            (1, 19),
+            "expected `explicit` or",
+        ),
+        ("perf = 1\n", (1, 8), "expected a boolean"),
+        ("policy = \"none\"\n", (1, 10), "is no policy"),
+        ("passes = 0\n", (1, 10), "0: at least one"),
+        ("passes = \"1\"\n", (1, 10), "string \"1\", expected u64"),
+        ("dumps = 1001\n", (1, 9), "1001: 1 to 1000"),
+        ("speed = 4\n", (1, 9), "integer `4`, expected a string"),
+        ("record = 5\n", (1, 10), "integer `5`, expected path string"),
+        ("hindsight = \"1ms\"\n", (1, 13), "1s to 24h"),
+        ("capture = \"a\"\n", (1, 11), "expected a sequence"),
+        ("slow = \"1ms\"\nslow = \"1ms\"\n", (2, 1), "duplicate key"),
+        ("\n\n[server\n", (3, 8), ""),
+        ("listen\n", (1, 7), ""),
+        ("# é\nlisten = é\n", (2, 10), ""),
     ] {
-        let (at, what) = ConfigFile::parse(text).expect_err(text);
-        assert_eq!(at, line, "{text}: {what}");
+        let Wrong {
+            line: at,
+            column: across,
+            what,
+        } = ConfigFile::parse(text.as_bytes()).expect_err(text);
+        assert_eq!((at, across), (line, column), "{text}: {what}");
         assert!(
             what.contains(part) && !what.contains('\n'),
             "{text}: {what}"
         );
     }
+    let wrong = ConfigFile::parse(b"# \xc3\xa9\nslow = \"\xff\"").expect_err("not UTF-8");
+    assert_eq!((wrong.line, wrong.column), (2, 9));
+    assert!(wrong.what.contains("0xff"), "{wrong}");
+}
+
+#[test]
+fn what_is_kept_needs_a_place_and_a_trigger_something_to_dump() {
+    let refused = |line: &[&str], file: &str| {
+        let file = ConfigFile::parse(file.as_bytes()).expect("the file is right");
+        let settings = Settings::resolve(args(line), file).expect("it is right");
+        settings.check_kept().map_err(|error| error.to_string())
+    };
+    let error = refused(&["--hindsight", "1m"], "").expect_err("no place");
+    assert!(error.contains("needs --record"), "{error}");
+    for option in [
+        "dump-on-latency = \"1ms\"",
+        "dump-on-errors = 1",
+        "dumps = 1",
+    ] {
+        let error = refused(&["--record", "a.jsonl"], option).expect_err("nothing to dump");
+        assert!(error.contains("needs --hindsight"), "{error}");
+        // The one may be in the file, and the other on the command line.
+        let line = ["--record", "a.jsonl", "--hindsight", "1m"];
+        assert_eq!(refused(&line, option), Ok(()));
+    }
+}
+
+#[test]
+fn a_recording_is_played_as_it_was_made_and_not_recorded_again() {
+    let refused = |line: &[&str], file: &str| {
+        let file = ConfigFile::parse(file.as_bytes()).expect("the file is right");
+        let settings = Settings::resolve(args(line), file).expect("it is right");
+        settings
+            .check_played(None)
+            .map_err(|error| error.to_string())
+    };
+    for (line, file, part) in [
+        (&["--record", "a.jsonl"] as &[&str], "", "--record"),
+        (&[], "record = \"a.jsonl\"", "--record"),
+        (&["--hindsight", "1m"], "", "--hindsight"),
+        (&["--perf"], "", "--perf"),
+        (&["--passes", "2"], "", "--passes"),
+    ] {
+        let error = refused(line, file).expect_err(part);
+        assert!(error.contains(part), "{error}");
+    }
+    assert_eq!(refused(&["--speed", "2"], ""), Ok(()));
 }
