@@ -111,9 +111,14 @@ fn an_agent_that_hangs_holds_up_nobody() {
 #[test]
 fn what_is_the_agents_own_is_not_asked_of_it() {
     let agent = Agent::start(of_model());
-    for option in ["--interval", "--slow"] {
+    for options in [
+        &["--interval", "20ms"] as &[&str],
+        &["--slow", "20ms"],
+        &["--perf"],
+    ] {
+        let option = options[0];
         for command in ["top", "record"] {
-            let run = hwptop(&[command, "--target", &agent.target(), option, "20ms"]);
+            let run = hwptop(&[&[command, "--target", &agent.target()], options].concat());
             assert_eq!(run.code, Some(2), "{}", run.stderr);
             let part = format!("{option} is the agent's own");
             assert!(run.stderr.contains(&part), "{}", run.stderr);

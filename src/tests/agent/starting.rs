@@ -88,17 +88,49 @@ fn the_printed_configuration_is_one_it_takes_and_the_unit_names_the_program() {
         unit.contains(&format!("ExecStart={HWPTOP} agent ")),
         "{unit}"
     );
-    // A path with what systemd would take for something else.
+}
+
+#[test]
+#[ignore = "needs systemd-analyze: reads the unit as systemd does"]
+fn systemd_takes_the_unit_wherever_the_program_is() {
+    let directory = tempfile::tempdir().expect("a directory");
+    // With what systemd would take for a space between words, a specifier and a variable.
     let folder = directory.path().join("a b%d$HOME");
     fs::create_dir(&folder).expect("it is made");
     let program = folder.join("hwptop");
     fs::copy(HWPTOP, &program).expect("it is copied");
     let printed = Finished::of_command(Command::new(&program).args(["agent", "--print-unit"]));
     let word = format!("\"{}\"", program.display()).replace('%', "%%");
+    let start = format!("ExecStart={word} agent ");
+    assert!(printed.stdout.contains(&start), "{}", printed.stdout);
+    let unit = directory.path().join("hwptop-agent.service");
+    fs::write(&unit, &printed.stdout).expect("it is written");
+    let analyze = |arguments: &[&str]| {
+        Finished::of_command(Command::new("systemd-analyze").args(arguments).arg(&unit))
+    };
+    let verified = analyze(&["verify", "--man=no"]);
+    assert_eq!(verified.code, Some(0), "{}", verified.stderr);
     assert!(
-        printed.stdout.contains(&format!("ExecStart={word} agent ")),
+        !verified.stderr.contains("hwptop-agent"),
         "{}",
-        printed.stdout
+        verified.stderr
+    );
+    // What is still exposed is what eBPF and /proc need; nothing may be added by oversight.
+    let exposed = analyze(&["security", "--no-pager", "--offline=true", "--threshold=45"]);
+    assert_eq!(
+        exposed.code,
+        Some(0),
+        "{}{}",
+        exposed.stdout,
+        exposed.stderr
+    );
+    // A program that is not there is noticed: the path is read as it is.
+    fs::remove_file(&program).expect("it is there");
+    let absent = analyze(&["verify", "--man=no"]);
+    assert!(
+        absent.stderr.contains("not executable"),
+        "{}",
+        absent.stderr
     );
 }
 

@@ -15,15 +15,20 @@ use super::privilege;
 type Check = fn(&Repo, Install) -> Result<(), String>;
 
 /// What a test may need, as its `#[ignore = "needs root: loads eBPF"]` begins.
-const NEEDS: [(&str, Check); 7] = [
+const NEEDS: [(&str, Check); 8] = [
     ("needs root", |_, _| privilege::check()),
     ("needs hardware counters", |_, _| {
         privilege::hardware_counters()
     }),
     ("needs Python's hdrhistogram", python),
     ("needs Python's OpenTelemetry", python),
-    ("needs promtool", |_, _| prometheus("promtool")),
-    ("needs prometheus", |_, _| prometheus("prometheus")),
+    ("needs promtool", |_, _| packaged("promtool", "prometheus")),
+    ("needs prometheus", |_, _| {
+        packaged("prometheus", "prometheus")
+    }),
+    ("needs systemd-analyze", |_, _| {
+        packaged("systemd-analyze", "systemd")
+    }),
     ("needs the uAPI header", |repo, install| {
         uapi::include(repo, install)
             .map(|_| ())
@@ -37,13 +42,14 @@ fn python(repo: &Repo, install: Install) -> Result<(), String> {
         .map_err(|error| format!("{error:#}"))
 }
 
-/// Not installed by itself: Debian's package starts a server.
-fn prometheus(program: &str) -> Result<(), String> {
+/// Not installed by itself: Debian's package `prometheus` starts a server, and `systemd` is
+/// the machine's own business.
+fn packaged(program: &str, package: &str) -> Result<(), String> {
     if process::in_path(program) {
         return Ok(());
     }
     Err(format!(
-        "{program} is not in PATH: Debian's package prometheus has it"
+        "{program} is not in PATH: Debian's package {package} has it"
     ))
 }
 
