@@ -207,7 +207,7 @@ fn what_cannot_be_kept_of_slow_events_is_refused_with_the_option() {
         ),
         (
             &["--target", "agent:/none", "--slow", "p99"],
-            "--slow is for the agent",
+            "--slow is the agent's own",
         ),
         (&["--slow", "p100"], "is no percentile"),
         (&["--slow", "5"], "is no time"),
