@@ -8,12 +8,14 @@
 //!
 //! A family is described once, in `families` or beside it; each format is made from that.
 
+mod costs;
 mod distribution;
 mod families;
 mod family;
 mod objects;
 mod otlp;
 mod protobuf;
+mod stages;
 mod text;
 
 use std::time::{Duration, SystemTime};

@@ -32,6 +32,10 @@ static LATENCY_NS: LazyLock<Vec<u64>> = LazyLock::new(|| {
     fine.chain(coarse).map(|edge| edge - 1).collect()
 });
 
+/// The largest batch of each bucket. Sizes up to 63 are counted one by one; above, the
+/// boundaries are edges of what is counted in.
+static BATCH: [u64; 12] = [1, 2, 4, 8, 16, 32, 63, 127, 255, 511, 1_023, 2_047];
+
 /// The counts of one histogram.
 #[derive(Debug)]
 pub(super) struct Distribution {
@@ -59,6 +63,19 @@ impl Distribution {
             sum: stage.total_ns,
             bounds: &LATENCY_NS,
             per_unit: 1e9,
+        }
+    }
+
+    /// How many items the ends of a stage carried.
+    pub(super) fn of_batches(stage: &StageActivity) -> Self {
+        let counted = stage.batches.iter();
+        Self {
+            counted: counted
+                .map(|(items, count)| (Bucket::of(items.into()), count))
+                .collect(),
+            sum: stage.items,
+            bounds: &BATCH,
+            per_unit: 1.0,
         }
     }
 
@@ -168,11 +185,13 @@ mod tests {
             (LATENCY_NS[0], LATENCY_NS.last()),
             (63, Some(&((1 << 35) - 1)))
         );
-        assert!(LATENCY_NS.is_sorted_by(|a, b| a < b));
-        for &boundary in LATENCY_NS.iter() {
-            let bucket = Bucket::of(boundary);
-            assert_eq!(bucket.high_ns(), boundary);
-            assert!(bucket.index() < BUCKETS - 1, "{boundary} has no end");
+        for bounds in [LATENCY_NS.as_slice(), &BATCH] {
+            assert!(bounds.is_sorted_by(|a, b| a < b));
+            for &boundary in bounds {
+                let bucket = Bucket::of(boundary);
+                assert_eq!(bucket.high_ns(), boundary);
+                assert!(bucket.index() < BUCKETS - 1, "{boundary} has no end");
+            }
         }
     }
 

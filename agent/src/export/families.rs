@@ -5,10 +5,13 @@
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use super::{
-    OtlpCounts, Scrape, ServiceCounts, distribution::Distribution, family::Family, objects,
+    OtlpCounts, Scrape, ServiceCounts, costs,
+    family::Family,
+    objects,
+    stages::{self, labels},
 };
 use crate::serve::KeptOnDisk;
-use crate::snapshot::{GuestCounts, InstanceSnapshot, Snapshot, StageActivity};
+use crate::snapshot::{GuestCounts, Snapshot};
 
 /// All that a scrape tells, without families that have no metric.
 pub(super) struct Families {
@@ -37,9 +40,10 @@ impl Families {
             measured.push(target_info(snapshot));
             measured.push(blind(snapshot));
             measured.extend(events(snapshot));
-            measured.extend(stages(snapshot));
+            measured.extend(stages::families(snapshot));
             measured.extend(guests(snapshot));
             measured.extend(objects::families(snapshot));
+            measured.extend(costs::families(snapshot));
         }
         measured.retain(|family| !family.metrics.is_empty());
         Self { service, measured }
@@ -208,6 +212,12 @@ fn events(snapshot: &Snapshot) -> Vec<Family> {
             events.lost,
         ),
         (
+            "hwptop.slow_events.seen",
+            "{event}",
+            "Events beyond the slow threshold: those kept one by one and those dropped.",
+            events.slow_seen,
+        ),
+        (
             "hwptop.slow_events.dropped",
             "{event}",
             "Slow events not kept one by one; the histograms have them.",
@@ -234,62 +244,6 @@ fn events(snapshot: &Snapshot) -> Vec<Family> {
         families.push(family);
     }
     families
-}
-
-/// Which count of a stage a counter is.
-type OfStage = (
-    &'static str,
-    &'static str,
-    &'static str,
-    for<'a> fn(&'a StageActivity) -> u64,
-);
-
-const OF_STAGES: [OfStage; 4] = [
-    (
-        "hwptop.stage.events",
-        "{event}",
-        "Ends of the stage: requests, driver ops or submissions.",
-        |stage| stage.seen,
-    ),
-    (
-        "hwptop.stage.items",
-        "{item}",
-        "What the ends carried: entries of requests, commands of submissions.",
-        |stage| stage.items,
-    ),
-    (
-        "hwptop.stage.errors",
-        "{event}",
-        "Ends with an error.",
-        |stage| stage.errors,
-    ),
-    (
-        "hwptop.stage.lost",
-        "{event}",
-        "Ends whose start is not known: in no histogram.",
-        |stage| stage.lost,
-    ),
-];
-
-fn stages(snapshot: &Snapshot) -> Vec<Family> {
-    let mut latency = Family::histogram(
-        "hwptop.stage.latency",
-        "s",
-        "How long the stage took, by IOMMU instance.",
-    );
-    let mut counters = OF_STAGES.map(|(name, unit, help, _)| Family::counter(name, unit, help));
-    for instance in &snapshot.instances {
-        for stage in snapshot.stages_of(&instance.total) {
-            let [iommu, kind] = labels(instance);
-            let labels = [iommu, kind, ("stage", stage.name())];
-            let activity = instance.total.stage(stage);
-            latency.distribution(&labels, Distribution::of_latencies(activity));
-            for (family, (_, _, _, count)) in counters.iter_mut().zip(OF_STAGES) {
-                family.count(&labels, count(activity));
-            }
-        }
-    }
-    [latency].into_iter().chain(counters).collect()
 }
 
 /// Which count of a guest queue a counter is.
@@ -337,9 +291,4 @@ fn guests(snapshot: &Snapshot) -> impl Iterator<Item = Family> {
         }
     }
     counters.into_iter()
-}
-
-/// The label is `iommu`, because Prometheus calls the scraped agent `instance`.
-fn labels(instance: &InstanceSnapshot) -> [(&'static str, &str); 2] {
-    [("iommu", &instance.name), ("kind", instance.kind.name())]
 }

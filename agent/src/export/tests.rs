@@ -3,13 +3,13 @@ use std::{
     time::{Instant, UNIX_EPOCH},
 };
 
-use hwptop_abi::{Bucket, GuestCell, InstanceArg, Stage, Vendor};
+use hwptop_abi::{Batch, Bucket, GuestCell, InstanceArg, Stage, Vendor};
 
 use super::*;
 use crate::{
     Aggregator, HwQueues, InstanceTotals, ObjectKey, ObjectTotals, Origin, StageTotals, Stages,
     Totals,
-    snapshot::{How, MeasuredBy, StageAttachment},
+    snapshot::{How, MeasuredBy, PerfCount, PerfCounts, PerfEvent, StageAttachment},
 };
 
 fn timed(latencies: &[(u64, u64)]) -> StageTotals {
@@ -23,6 +23,8 @@ fn timed(latencies: &[(u64, u64)]) -> StageTotals {
     totals.0.seen += 2;
     totals.0.lost_no_start = 2;
     totals.0.errors = 1;
+    totals.0.error_codes[5] = 1;
+    totals.0.batches[Batch::of(3).index()] = totals.0.seen;
     totals
 }
 
@@ -77,7 +79,24 @@ fn snapshot() -> Snapshot {
         slow_threshold: Some(Duration::from_millis(1)),
         instances: Vec::new(),
     };
-    Aggregator::new(origin, start).snapshot(totals(), start + Duration::from_secs(1))
+    let mut aggregator = Aggregator::new(origin, start);
+    let mut snapshot = aggregator.snapshot(totals(), start + Duration::from_secs(1));
+    snapshot.perf = Some(PerfCounts {
+        pid: 7,
+        of: "process".to_owned(),
+        user_only: false,
+        threads_left_out: 0,
+        unsettled: false,
+        unread: 0,
+        counts: vec![PerfCount {
+            event: PerfEvent::Cycles,
+            interval: Some(1_000),
+            total: Some(2_000),
+            counted: 0.5,
+        }],
+        absent: Vec::new(),
+    });
+    snapshot
 }
 
 /// The exposition, read back: each sample's value by its name and labels, and the names that
@@ -162,6 +181,28 @@ fn what_is_exposed_is_what_the_snapshot_has() {
         (format!("hwptop_stage_items_total{stage}"), 300.0),
         (format!("hwptop_stage_errors_total{stage}"), 1.0),
         (format!("hwptop_stage_lost_total{stage}"), 2.0),
+        (
+            format!("hwptop_stage_failures_total{}", stage.replace('}', r#",errno="EIO"}"#)),
+            1.0,
+        ),
+        (format!("hwptop_stage_batch_count{stage}"), 102.0),
+        (format!("hwptop_stage_batch_sum{stage}"), 300.0),
+        (
+            format!("hwptop_stage_batch_bucket{}", stage.replace('}', r#",le="2"}"#)),
+            0.0,
+        ),
+        (
+            format!("hwptop_stage_batch_bucket{}", stage.replace('}', r#",le="4"}"#)),
+            102.0,
+        ),
+        (
+            r#"hwptop_perf_counts_total{event="cycles",pid="7"}"#.to_owned(),
+            2_000.0,
+        ),
+        (
+            r#"hwptop_perf_counted_ratio{event="cycles",pid="7"}"#.to_owned(),
+            0.5,
+        ),
         (format!("hwptop_stage_latency_seconds_count{stage}"), 100.0),
         (format!("hwptop_stage_latency_seconds_sum{stage}"), 0.090_108),
         (format!("hwptop_guest_descriptors_total{iommu}"), 40.0),
