@@ -1,6 +1,7 @@
 //! Tests of the built command: what a user types and what comes back.
 
 mod agent;
+mod agent_cost;
 mod agreement;
 mod attach_cost;
 mod bad_input;
