@@ -4,7 +4,7 @@ use std::{path::Path, time::Duration};
 
 use hwptop_agent::{
     HwQueues,
-    snapshot::{EventCounts, Snapshot},
+    snapshot::{EventCounts, PerfCounts, Snapshot},
 };
 
 use crate::{
@@ -31,6 +31,7 @@ struct Begin {
     events: EventCounts,
     failures_dropped: u64,
     hw_queues: Option<HwQueues>,
+    perf: Option<PerfCounts>,
     /// The end of the last interval, in the agent's time.
     last: Duration,
 }
@@ -52,6 +53,7 @@ impl Begin {
             events: snapshot.events,
             failures_dropped: snapshot.failures_dropped,
             hw_queues: snapshot.hw_queues,
+            perf: snapshot.perf.clone(),
             last: snapshot.since_start,
         }
     }
@@ -77,11 +79,23 @@ impl Begin {
             now.allocated = now.allocated.saturating_sub(before.allocated);
             now.failed = now.failed.saturating_sub(before.failed);
         }
+        if let (Some(now), Some(before)) = (&mut snapshot.perf, &self.perf) {
+            leave_counted_since(now, before);
+        }
         for instance in &mut snapshot.instances {
             // The driver's own counts since it began, which no total here would agree with.
             instance.driver = None;
         }
         has_gap
+    }
+}
+
+fn leave_counted_since(now: &mut PerfCounts, before: &PerfCounts) {
+    for count in &mut now.counts {
+        let same = before.counts.iter().find(|one| one.event == count.event);
+        if let (Some(total), Some(before)) = (&mut count.total, same.and_then(|one| one.total)) {
+            *total = total.saturating_sub(before);
+        }
     }
 }
 
@@ -134,7 +148,11 @@ mod tests {
             "probes":[],"stages":[],"slow_threshold_ns":1,"slow":[],"diagnostics":[],
             "events":{{"seen":{seen},"recorded":{seen},"lost":0,"slow_dropped":2}},
             "instances":[],"objects":[],"objects_left_out":0,"failures":[],
-            "failures_dropped":1,"hw_queues":{{"allocated":3,"failed":1}}}}"#
+            "failures_dropped":1,"hw_queues":{{"allocated":3,"failed":1}},
+            "perf":{{"pid":1,"of":"process 1","user_only":false,"threads_left_out":0,
+            "unsettled":false,"unread":0,"absent":[],"counts":[
+            {{"event":"cycles","interval":7,"total":{seen},"counted":1.0}},
+            {{"event":"page_faults","interval":null,"total":null,"counted":0.0}}]}}}}"#
         );
         serde_json::from_str(&text).expect("a snapshot")
     }
@@ -149,6 +167,9 @@ mod tests {
         assert_eq!(next.failures_dropped, 0);
         let queues = next.hw_queues.expect("they are counted");
         assert_eq!((queues.allocated, queues.failed), (0, 0));
+        let counts = next.perf.expect("they are counted").counts;
+        assert_eq!((counts[0].interval, counts[0].total), (Some(7), Some(7)));
+        assert_eq!(counts[1].total, None);
         assert!(begin.leave_since(&mut snapshot(130, 47)));
         assert!(!begin.leave_since(&mut snapshot(140, 47)));
     }

@@ -68,11 +68,11 @@ fn kprobes_that_are_turned_off_are_told() {
         r"
         load
         watch seen --kernel-probes-at-best kprobe
-        more seen 5 $watcher
+        more /tmp/seen 5 $watcher
         echo 0 >/sys/kernel/debug/kprobes/enabled
-        more seen 10 $watcher
+        more /tmp/seen 10 $watcher
         echo 1 >/sys/kernel/debug/kprobes/enabled
-        more seen 10 $watcher
+        more /tmp/seen 10 $watcher
         unwatch seen
         kill -TERM $load
         ",
@@ -103,7 +103,7 @@ fn linux_7_3_does_not_let_ftrace_be_turned_off() {
         load
         watch seen
         echo 0 >/proc/sys/kernel/ftrace_enabled && fail 'it is off'
-        more seen 3 $watcher
+        more /tmp/seen 3 $watcher
         unwatch seen
         kill -TERM $load
         ",
