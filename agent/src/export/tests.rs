@@ -181,28 +181,6 @@ fn what_is_exposed_is_what_the_snapshot_has() {
         (format!("hwptop_stage_items_total{stage}"), 300.0),
         (format!("hwptop_stage_errors_total{stage}"), 1.0),
         (format!("hwptop_stage_lost_total{stage}"), 2.0),
-        (
-            format!("hwptop_stage_failures_total{}", stage.replace('}', r#",errno="EIO"}"#)),
-            1.0,
-        ),
-        (format!("hwptop_stage_batch_count{stage}"), 102.0),
-        (format!("hwptop_stage_batch_sum{stage}"), 300.0),
-        (
-            format!("hwptop_stage_batch_bucket{}", stage.replace('}', r#",le="2"}"#)),
-            0.0,
-        ),
-        (
-            format!("hwptop_stage_batch_bucket{}", stage.replace('}', r#",le="4"}"#)),
-            102.0,
-        ),
-        (
-            r#"hwptop_perf_counts_total{event="cycles",pid="7"}"#.to_owned(),
-            2_000.0,
-        ),
-        (
-            r#"hwptop_perf_counted_ratio{event="cycles",pid="7"}"#.to_owned(),
-            0.5,
-        ),
         (format!("hwptop_stage_latency_seconds_count{stage}"), 100.0),
         (format!("hwptop_stage_latency_seconds_sum{stage}"), 0.090_108),
         (format!("hwptop_guest_descriptors_total{iommu}"), 40.0),
@@ -240,6 +218,47 @@ fn what_is_exposed_is_what_the_snapshot_has() {
         (
             r#"hwptop_target_info{target="kernel",measured_by="ebpf",kinds="hardware"}"#.to_owned(),
             1.0,
+        ),
+    ] {
+        assert_eq!(back.samples.get(&sample), Some(&value), "{sample}");
+    }
+}
+
+#[test]
+fn batches_failures_by_code_and_perf_counters_are_exposed() {
+    let back = exposed(&snapshot());
+    let stage = r#"{iommu="dmar\"0\\\n",kind="hardware",stage="request"}"#;
+    for (sample, value) in [
+        (
+            format!(
+                "hwptop_stage_failures_total{}",
+                stage.replace('}', r#",errno="EIO"}"#)
+            ),
+            1.0,
+        ),
+        (format!("hwptop_stage_batch_count{stage}"), 102.0),
+        (format!("hwptop_stage_batch_sum{stage}"), 300.0),
+        (
+            format!(
+                "hwptop_stage_batch_bucket{}",
+                stage.replace('}', r#",le="2"}"#)
+            ),
+            0.0,
+        ),
+        (
+            format!(
+                "hwptop_stage_batch_bucket{}",
+                stage.replace('}', r#",le="4"}"#)
+            ),
+            102.0,
+        ),
+        (
+            r#"hwptop_perf_counts_total{event="cycles",pid="7"}"#.to_owned(),
+            2_000.0,
+        ),
+        (
+            r#"hwptop_perf_counted_ratio{event="cycles",pid="7"}"#.to_owned(),
+            0.5,
         ),
     ] {
         assert_eq!(back.samples.get(&sample), Some(&value), "{sample}");

@@ -29,6 +29,8 @@ const MOST_FOLLOWERS: usize = 16;
 const QUEUE: usize = 4;
 /// How long a follower may take for one snapshot.
 const PATIENCE: Duration = Duration::from_secs(10);
+/// How long followers may take for what they have not got yet when the server ends.
+const FAREWELL: Duration = Duration::from_secs(1);
 /// How often a follower is looked at between snapshots: whether it is still there.
 const LOOK: Duration = Duration::from_secs(1);
 
@@ -95,6 +97,17 @@ impl SnapshotServer {
                 }
                 Err(TrySendError::Disconnected(_)) => false,
             });
+    }
+
+    /// Waits until followers have what was published, the last snapshot say, for a bounded time.
+    pub fn finish(self) {
+        // Their threads end behind what is in their queues.
+        self.shared.followers().queues.clear();
+        let deadline = Instant::now() + FAREWELL;
+        let followers = &self.shared.latest.followers;
+        while followers.load(Ordering::Relaxed) > 0 && Instant::now() < deadline {
+            thread::sleep(Duration::from_millis(1));
+        }
     }
 }
 

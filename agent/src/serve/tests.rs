@@ -257,3 +257,22 @@ fn an_agent_that_greets_too_slowly_is_not_waited_for() {
     assert!(error.to_string().contains("greeted"), "{error}");
     assert!(start.elapsed() < LONG);
 }
+
+#[test]
+fn at_the_end_everyone_has_what_was_published() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let path = directory.path().join("agent.sock");
+    let (server, latest) = serving(&path);
+    let mut follower = Follower::connect(&path).expect("it listens");
+    until("it follows", || {
+        latest.followers.load(Ordering::Relaxed) == 1
+    });
+    server.publish(&snapshot(1));
+    assert!(next(&mut follower).is_ok_and(|one| one.is_some()));
+    server.publish(&snapshot(2));
+    server.finish();
+    assert_eq!(latest.followers.load(Ordering::Relaxed), 0);
+    let last = next(&mut follower).expect("it is a snapshot");
+    assert_eq!(last.map(|last| last.events.seen), Some(2));
+    assert!(next(&mut follower).is_ok_and(|none| none.is_none()));
+}

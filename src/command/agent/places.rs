@@ -91,6 +91,9 @@ impl Pushed {
 impl Service {
     /// Sends what is still to be sent.
     pub(super) fn finish(self) {
+        if let Some(followers) = self.followers {
+            followers.finish();
+        }
         if let Some(Pushed { pusher, to }) = self.otlp
             && !pusher.finish()
         {

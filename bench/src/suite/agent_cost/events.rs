@@ -86,11 +86,12 @@ impl Looking {
 
     /// The most that hwptop may cost as a ratio of this one.
     #[must_use]
-    pub const fn goal(self) -> Option<f64> {
-        match self {
-            Self::Twin => Some(1.0),
-            Self::Kprobe => Some(0.5),
-            Self::Nobody | Self::Hwptop => None,
+    pub const fn goal(self, events: Events) -> Option<f64> {
+        match (self, events) {
+            (Self::Twin, _) => Some(1.0),
+            (Self::Kprobe, Events::Selftest(_)) => Some(0.5),
+            (Self::Kprobe, Events::Static) => Some(0.75),
+            (Self::Nobody | Self::Hwptop, _) => None,
         }
     }
 }

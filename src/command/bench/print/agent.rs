@@ -106,7 +106,7 @@ fn events_text(out: &mut impl Write, events: &MillionEvents) -> io::Result<()> {
         let Some(ms) = ms.and_then(|ms| hwptop_bench::Interval::range_of(&ms)) else {
             continue;
         };
-        let ratio = match (events.ratio_to(looking), looking.goal()) {
+        let ratio = match (events.ratio_to(looking), looking.goal(events.events)) {
             (Some(ratio), Some(goal)) => format!(
                 "   {}, at most {goal}: {}",
                 spread(ratio, 2),
@@ -126,7 +126,7 @@ fn document(cost: &AgentCost) -> Value {
                 "by": looking.name(events.events),
                 "cpu_seconds_per_million": seconds,
                 "hwptop_ratio": events.ratio_to(*looking).map(|ratio| ratio.median),
-                "goal": looking.goal(),
+                "goal": looking.goal(events.events),
             })
         });
         let absent = events
