@@ -156,6 +156,10 @@ pub(crate) struct MeasureArgs {
     /// The best way to put programs on the kernel's functions that may be used
     #[arg(long, value_enum, value_name = "METHOD", default_value_t, hide = true)]
     pub(crate) kernel_probes_at_best: KernelMethod,
+    /// For how long processes that are gone, and objects that were destroyed, are kept apart
+    /// [default: 1m]
+    #[arg(long, value_name = "TIME", value_parser = duration, hide = true)]
+    pub(crate) forget_after: Option<Duration>,
     /// Whether every capability goes once everything is attached; not for the user to say.
     #[arg(skip)]
     pub(crate) drops_privileges: bool,

@@ -11,6 +11,7 @@ mod attempt;
 pub mod btf;
 pub mod config;
 mod empty;
+mod ended;
 pub mod facts;
 mod gone;
 mod held;

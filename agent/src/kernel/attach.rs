@@ -1,4 +1,4 @@
-use std::borrow::Cow;
+use std::{borrow::Cow, time::Duration};
 
 use aya::{
     Btf, BtfError,
@@ -9,8 +9,9 @@ use aya::{
 use hwptop_abi::{KernelLayout, Stage};
 
 use super::{
+    ended::Ended,
     facts::Facts,
-    gone::{Gone, Retired},
+    gone::{Gone, KEPT, Retired},
     host::Host,
     load,
     module::ProbedModule,
@@ -42,6 +43,8 @@ pub struct KernelOptions {
     pub at_best: Method,
     /// See [`Self::at_best`].
     pub requests_at_best: Method,
+    /// For how long processes that are gone, and objects that were destroyed, are kept apart.
+    pub kept: Duration,
     /// The process whose requests are all the selftest mock's, where it is known beforehand.
     pub mock_tgid: Option<u32>,
 }
@@ -54,6 +57,7 @@ impl Default for KernelOptions {
             driver_ops: true,
             at_best: Method::Fentry,
             requests_at_best: Method::Fentry,
+            kept: KEPT,
             mock_tgid: None,
         }
     }
@@ -102,6 +106,8 @@ pub struct Kernel {
     pub(super) mock_tgid: Option<u32>,
     pub(super) retired: Retired,
     pub(super) gone: Gone,
+    pub(super) ended: Ended,
+    pub(super) kept: Duration,
     pub(super) thresholds: Thresholds,
     pub(super) functions: Option<Functions>,
 }
@@ -167,6 +173,8 @@ impl Kernel {
                     mock_tgid: options.mock_tgid,
                     retired: Retired::new(),
                     gone: Gone::default(),
+                    ended: Ended::default(),
+                    kept: options.kept,
                     thresholds,
                     functions: read_functions(options)?,
                 });

@@ -21,9 +21,12 @@ use super::{
 };
 use crate::totals::{SourceError, Stages};
 
-/// For how long a process that is gone is still kept apart, so that its last figures can be
-/// looked at and fetched: so many reads, and so much time.
-const KEPT: (u32, Duration) = (3, Duration::from_mins(1));
+/// For how long a process that is gone or an object that was destroyed is still kept apart, so that
+/// its last figures can be looked at and fetched, where nobody says: beside [`READS`].
+pub(super) const KEPT: Duration = Duration::from_mins(1);
+
+/// So many reads at least.
+const READS: u32 = 3;
 
 /// What keys counted that have no slot any more, by the number of their instance in the maps.
 pub(super) type Retired = BTreeMap<u32, Stages>;
@@ -65,7 +68,7 @@ impl Gone {
 }
 
 /// The slots of keys, as they are taken back.
-trait Slots {
+pub(super) trait Slots {
     /// What a slot has counted.
     fn counted(&self, slot: u32) -> Result<Stages, SourceError>;
     /// Takes the slot from its key.
@@ -99,8 +102,7 @@ impl Slots for Kernel {
     }
 
     fn free(&mut self, slot: u32) -> Result<(), SourceError> {
-        self.forget_known_slots()
-            .map_err(SourceError::of_map(ENDED))?;
+        self.forget_known_slots()?;
         let mut requests: PerCpuArray<_, Request> = self.map_mut("REQUESTS")?;
         on_all_cpus(Request(RequestCell::ZERO))
             .and_then(|none| requests.set(slot, none, 0))
@@ -116,23 +118,36 @@ impl Slots for Kernel {
 }
 
 impl Kernel {
-    /// Takes the slots back from processes that have been gone for as long as [`KEPT`] says, or
-    /// at once where most are taken. No program can be about to count in such a slot: only the
-    /// process' own threads did. What it counted goes to what is not kept apart.
+    /// Takes the slots back from processes and objects that have been gone for as long as they are
+    /// kept, or at once where most are taken. What they counted goes to what is not kept apart.
     pub(super) fn retire_the_gone(&mut self) -> Result<(), SourceError> {
-        if !numbers_every_process() {
-            return Ok(());
+        self.free_the_parted()?;
+        let mut keys = self.slots_of_keys()?;
+        let kept = if is_short(keys.len(), self.slots - self.instances) {
+            (0, Duration::ZERO)
+        } else {
+            (READS, self.kept)
+        };
+        if self.part_from_the_ended(&keys, kept)? {
+            keys = self.slots_of_keys()?;
         }
-        let keys = self.slots_of_keys()?;
+        if numbers_every_process() {
+            self.retire_processes(&keys, kept)?;
+        }
+        Ok(())
+    }
+
+    /// No program can be about to count in the slot of a process that is gone: only its own threads
+    /// did.
+    fn retire_processes(
+        &mut self,
+        keys: &[(Key, u32)],
+        kept: (u32, Duration),
+    ) -> Result<(), SourceError> {
         let all: BTreeSet<u32> = keys.iter().map(|(key, _)| key.0.tgid).collect();
         let file = |tgid: &u32| Path::new(&format!("/proc/{tgid}")).try_exists();
         let is_gone = |tgid: &u32| matches!(file(tgid), Ok(false));
         let gone = all.into_iter().filter(is_gone).collect();
-        let kept = if is_short(keys.len(), self.slots - self.instances) {
-            (0, Duration::ZERO)
-        } else {
-            KEPT
-        };
         let due = self.gone.due(&gone, kept, Instant::now());
         let mut retired = mem::take(&mut self.retired);
         let done = keys
@@ -146,17 +161,15 @@ impl Kernel {
     /// What threads remember of their slots holds no longer: another process may come to have
     /// the number of one that is gone. The kernel's own count may lose what it adds meanwhile,
     /// but never comes to be what it was.
-    fn forget_known_slots(&mut self) -> Result<(), MapError> {
-        let map = self
-            .loaded
-            .map_mut(ENDED)
-            .ok_or(MapError::ElementNotFound)?;
-        let mut ended: Array<_, u64> = Array::try_from(map)?;
-        let known = ended.get(&0, 0)?;
-        ended.set(0, known.wrapping_add(1 << 32), 0)
+    pub(super) fn forget_known_slots(&mut self) -> Result<(), SourceError> {
+        let mut ended: Array<_, u64> = self.map_mut(ENDED)?;
+        let known = ended.get(&0, 0).map_err(SourceError::of_map(ENDED))?;
+        ended
+            .set(0, known.wrapping_add(1 << 32), 0)
+            .map_err(SourceError::of_map(ENDED))
     }
 
-    fn map_mut<'a, M: TryFrom<&'a mut Map, Error = MapError>>(
+    pub(super) fn map_mut<'a, M: TryFrom<&'a mut Map, Error = MapError>>(
         &'a mut self,
         map: &'static str,
     ) -> Result<M, SourceError> {
@@ -199,16 +212,16 @@ mod tests {
     fn a_process_that_is_gone_is_kept_for_so_many_reads_and_so_long() {
         let mut gone = Gone::default();
         let (none, one) = (BTreeSet::new(), BTreeSet::from([7]));
-        let (reads, time) = KEPT;
+        let kept @ (reads, time) = (READS, KEPT);
         let start = Instant::now();
         for read in 0..reads {
             let now = start + time * read;
-            assert_eq!(gone.due(&one, KEPT, now), none, "too few reads");
+            assert_eq!(gone.due(&one, kept, now), none, "too few reads");
         }
-        assert_eq!(gone.due(&one, KEPT, start + time * 9 / 10), none);
-        assert_eq!(gone.due(&one, KEPT, start + time), one);
+        assert_eq!(gone.due(&one, kept, start + time * 9 / 10), none);
+        assert_eq!(gone.due(&one, kept, start + time), one);
         // Its keys are gone now; were they not, it would be kept again.
-        assert_eq!(gone.due(&one, KEPT, start + time), none);
+        assert_eq!(gone.due(&one, kept, start + time), none);
         assert_eq!(gone.due(&one, (0, Duration::ZERO), start + time), one);
     }
 

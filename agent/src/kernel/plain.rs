@@ -5,7 +5,8 @@
 
 use aya::Pod;
 use hwptop_abi::{
-    HwQueueCell, KernelInstance, KernelLayout, LostCell, RequestCell, SlotKey, StageCell,
+    EndedObject, HwQueueCell, KernelInstance, KernelLayout, LostCell, RequestCell, SlotKey,
+    StageCell,
 };
 
 // aya's `Pod` and the records belong to other crates: wrappers bring them together.
@@ -28,6 +29,7 @@ pod! {
     Submission(StageCell), "A value of `SUBMISSIONS`.";
     Key(SlotKey), "A key of `SLOT_OF`.";
     Instance(KernelInstance), "A value of `KERNEL_INSTANCES`.";
+    Object(EndedObject), "A value of `ENDED_OBJECTS`.";
     Lost(LostCell), "A value of `LOST`.";
     HwQueue(HwQueueCell), "A value of `HW_QUEUES`.";
 }

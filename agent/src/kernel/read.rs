@@ -62,6 +62,9 @@ impl Source for Kernel {
             if let Some(retired) = self.retired.get(&number) {
                 add(&mut beyond, retired);
             }
+            for (_, slot) in self.ended.parted.iter().filter(|(of, _)| *of == number) {
+                add(&mut beyond, &self.slot(*slot)?);
+            }
             if did_anything(&beyond) {
                 if self.number_of(number, 0) != NO_INSTANCE {
                     add(&mut self.instance(&mut instances, number)?.stages, &beyond);

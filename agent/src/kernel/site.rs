@@ -9,6 +9,8 @@ pub enum Watch {
     Stage(Stage),
     /// What a submission will consist of.
     Commands,
+    /// That user space destroys an object: its slot can be another's.
+    ObjectEnd,
     /// That a nested HWPT goes away: another one may come to lie where it was.
     HwptEnd,
     /// That a hardware queue is given to a guest, which then submits without the kernel.
@@ -24,6 +26,7 @@ impl Watch {
         match self {
             Self::Stage(stage) => stage.name(),
             Self::Commands => "commands",
+            Self::ObjectEnd => "object end",
             Self::HwptEnd => "hwpt end",
             Self::HwQueue => "hw queue",
             Self::StaticProbes => "static probes",
@@ -125,7 +128,7 @@ const SMMU: Site = Site {
 
 /// Every function, outermost stage first. Programs are attached in the opposite order, so
 /// that the first request that is seen is seen whole.
-pub static SITES: [Site; 11] = [
+pub static SITES: [Site; 12] = [
     Site {
         function: "iommufd_hwpt_invalidate",
         begin: Some("request_begin"),
@@ -195,6 +198,12 @@ pub static SITES: [Site; 11] = [
         watch: Watch::HwQueue,
         function: "iommufd_hw_queue_alloc_ioctl",
         end: Some("hw_queue"),
+        ..IOMMUFD
+    },
+    Site {
+        watch: Watch::ObjectEnd,
+        function: "iommufd_destroy",
+        begin: Some("object_destroy"),
         ..IOMMUFD
     },
     Site {

@@ -34,6 +34,21 @@ pub struct SlotKey {
     pub reserved: u32,
 }
 
+/// An object that user space destroys, of whatever kind.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct EndedObject {
+    /// Address of its `struct iommufd_ctx`, as in [`SlotKey::context`].
+    pub context: u64,
+    /// Its id in that.
+    pub id: u32,
+    /// 0.
+    pub reserved: u32,
+}
+
+/// The most of them between two reads; the earliest give way.
+pub const ENDED_OBJECTS_MAX: u32 = 1024;
+
 /// An instance on first sight.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -52,6 +67,7 @@ pub const NAME_BYTES: usize = 40;
 const _: () = {
     assert!(size_of::<SlotKey>() == 24);
     assert!(size_of::<KernelInstance>() == 48);
+    assert!(size_of::<EndedObject>() == 16);
     // `clamp` in user space takes its bounds from them.
     assert!(SLOTS_MAX >= 2 * KERNEL_INSTANCES_MAX);
 };

@@ -30,8 +30,9 @@ pub use errno::{ERROR_CODES, error_index};
 pub use histogram::{BUCKETS, Bucket, MAX_TRACKABLE_NS};
 pub use instance::{InstanceArg, MAX_INSTANCES, Vendor};
 pub use kernel::{
-    HwQueueCell, KERNEL_INSTANCES_MAX, KernelInstance, KernelLayout, LostCell, MISSING,
-    MOCK_INSTANCE, NAME_BYTES, REQUEST_PARTS, RequestCell, SLOTS_MAX, SlotKey,
+    ENDED_OBJECTS_MAX, EndedObject, HwQueueCell, KERNEL_INSTANCES_MAX, KernelInstance,
+    KernelLayout, LostCell, MISSING, MOCK_INSTANCE, NAME_BYTES, REQUEST_PARTS, RequestCell,
+    SLOTS_MAX, SlotKey,
 };
 pub use record::{
     COMMAND_BYTES, DRAINED, SUBMISSION_COMMANDS, SYNCED, Submission, SubmissionBuffer,

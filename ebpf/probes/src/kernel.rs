@@ -12,6 +12,7 @@
 mod layout;
 mod maps;
 mod method;
+mod object;
 mod op;
 mod programs;
 mod record;

@@ -182,6 +182,7 @@ impl Settings {
             slow: self.slow,
             perf: self.perf,
             kernel_probes_at_best: KernelMethod::default(),
+            forget_after: None,
             drops_privileges: true,
             replay: self.replay.clone(),
         }

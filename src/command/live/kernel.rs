@@ -141,12 +141,14 @@ fn watch(args: &MeasureArgs, mock_tgid: Option<u32>) -> Result<(Watched, Facts),
         KernelMethod::Kprobe => (Method::Kprobe, Method::Kprobe),
         KernelMethod::Tracepoint => (Method::Tracepoint, Method::Tracepoint),
     };
+    let defaults = KernelOptions::default();
     let options = KernelOptions {
+        kept: args.forget_after.unwrap_or(defaults.kept),
         slow: args.slow.options(),
         at_best,
         requests_at_best,
         mock_tgid,
-        ..KernelOptions::default()
+        ..defaults
     };
     // Before the programs are there, which are timed from their beginning.
     let calibration = Calibration::of_kernel();

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::guest::{run, total};
+use super::guest::{run, run_with, total};
 
 /// More than there are slots; each makes one request of every size.
 const PROCESSES: u64 = 270;
@@ -49,4 +49,48 @@ fn slots_of_processes_that_are_gone_are_given_to_others_and_no_request_is_forgot
         sum += requests.filter_map(Value::as_u64).sum::<u64>();
     }
     assert_eq!(sum, REQUESTS);
+}
+
+#[test]
+#[ignore = "needs the lab x86-intel: an object that is destroyed while its process goes on"]
+fn an_object_that_is_destroyed_is_not_shown_for_ever_and_what_it_counted_stays() {
+    let left = run_with(
+        "x86-intel",
+        &["--one-thread"],
+        &[],
+        "watch watched --forget-after 1s
+         hwptop bench probe-cost --target selftest --rounds 2 >bench 2>progress & process=$!
+         wait $process
+         unwatch watched
+         echo process $process",
+    );
+    let process = left.printed("process");
+    let file = left.file("watched");
+    let snapshots = file
+        .lines()
+        .map(|line| -> Value { serde_json::from_str(line).expect("JSON") });
+    let mut most = 0;
+    let mut last = None;
+    for snapshot in snapshots {
+        let objects = snapshot["objects"].as_array().expect("objects");
+        let its = objects.iter().filter(|one| one["pid"] == process).count();
+        let seen: u64 = objects
+            .iter()
+            .map(|one| total(one, "request", "seen"))
+            .sum();
+        let instances = snapshot["instances"].as_array().expect("instances");
+        let requests = instances
+            .iter()
+            .filter_map(|one| one["total"]["stages"]["request"]["seen"].as_u64());
+        assert_eq!(requests.sum::<u64>(), seen, "{snapshot}");
+        most = most.max(its);
+        last = Some((its, snapshot)).filter(|(its, _)| *its > 0).or(last);
+    }
+    let (its, snapshot) = last.expect("the process was seen");
+    assert_eq!((most, its), (2, 1), "{snapshot}");
+    let objects = snapshot["objects"].as_array().expect("objects");
+    let other = objects.iter().find(|one| one["other"] == true);
+    // 302 times 64 requests of one entry.
+    let other = other.expect("what the destroyed one counted");
+    assert_eq!(total(other, "request", "seen"), 302 * 64, "{other}");
 }

@@ -3,8 +3,8 @@ use aya_ebpf::{
     maps::{Array, HashMap, PerCpuArray, Queue, RingBuf},
 };
 use hwptop_abi::{
-    HwQueueCell, KERNEL_INSTANCES_MAX, KernelInstance, LostCell, RequestCell, SLOTS_MAX,
-    SLOW_RING_BYTES, SlotKey, StageCell,
+    ENDED_OBJECTS_MAX, EndedObject, HwQueueCell, KERNEL_INSTANCES_MAX, KernelInstance, LostCell,
+    RequestCell, SLOTS_MAX, SLOW_RING_BYTES, SlotKey, StageCell,
 };
 
 use super::thread::{THREADS_LEN, Thread};
@@ -29,6 +29,10 @@ pub static SLOT_OF: HashMap<SlotKey, u32> = HashMap::with_max_entries(SLOTS_MAX,
 /// Slots that nobody has, filled by user space.
 #[map]
 pub static FREE_SLOTS: Queue<u32> = Queue::with_max_entries(SLOTS_MAX, 0);
+
+/// Objects that were destroyed, for user space to look at.
+#[map]
+pub static ENDED_OBJECTS: Queue<EndedObject> = Queue::with_max_entries(ENDED_OBJECTS_MAX, 0);
 
 /// The number of an instance, by the address of its `struct iommu_device`.
 #[map]

@@ -11,7 +11,7 @@ use super::{
     layout::layout,
     maps::HW_QUEUES,
     method::{Fentry, Kprobe, Method as _},
-    op, request, slot, submission,
+    object, op, request, slot, submission,
 };
 
 /// An argument of a function under a kprobe.
@@ -275,6 +275,20 @@ pub fn hwpt_destroy(_ctx: FEntryContext) -> i32 {
 #[kprobe]
 pub fn k_hwpt_destroy(_ctx: ProbeContext) -> u32 {
     slot::end_of_object();
+    0
+}
+
+/// `iommufd_destroy(ucmd)`.
+#[fentry]
+pub fn object_destroy(ctx: FEntryContext) -> i32 {
+    object::destroy::<Fentry>(ctx.arg(0));
+    0
+}
+
+/// As [`object_destroy`].
+#[kprobe]
+pub fn k_object_destroy(ctx: ProbeContext) -> u32 {
+    object::destroy::<Kprobe>(argument(&ctx, 0) as *const u8);
     0
 }
 

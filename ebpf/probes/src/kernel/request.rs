@@ -85,13 +85,7 @@ pub(super) fn end<M: Method>(ctx: *mut c_void, result: i32) {
 /// # Safety
 /// `thread` points into the map.
 #[inline(always)]
-unsafe fn split(
-    ctx: *mut c_void,
-    thread: *mut Thread,
-    latency_ns: u64,
-    op_ns: u64,
-    result: i32,
-) {
+unsafe fn split(ctx: *mut c_void, thread: *mut Thread, latency_ns: u64, op_ns: u64, result: i32) {
     // SAFETY: the caller's; pointers are into the maps.
     unsafe {
         let Some(cell) = whole(thread, latency_ns) else {

@@ -117,7 +117,8 @@ fn find(thread: *mut Thread, instance: u64) -> u32 {
 /// The key's slot; its instance's common one where there is no other.
 #[inline(always)]
 fn allotted(key: &SlotKey) -> u32 {
-    // SAFETY: user space removes only entries of processes that are gone.
+    // SAFETY: user space removes only entries of processes that are gone, and of objects that were
+    // destroyed and made no request since.
     if let Some(slot) = unsafe { SLOT_OF.get(key) } {
         return *slot;
     }
