@@ -46,7 +46,7 @@ pub use perf::{PerfError, ProcessCounters};
 pub use privileges::{Kept, drop_privileges};
 pub use process::{ProcessError, TargetProcess};
 pub use readiness::{Missing, can_load_ebpf};
-pub use recording::{Hindsight, RECORDING_SCHEMA, Recording, RecordingError, Replay};
+pub use recording::{Hindsight, RECORDING_SCHEMA, Recording, RecordingError, Replay, Since};
 pub use series::{Band, HeatColumn, Series};
 pub use slow::{Percentile, SlowOptions, SlowThreshold};
 pub use static_probe::{PROVIDER, StaticProbe, StaticProbeError};

@@ -16,11 +16,13 @@ mod error;
 mod hindsight;
 mod latencies;
 mod reader;
+mod since;
 mod writer;
 
 pub use error::RecordingError;
 pub use hindsight::Hindsight;
 pub use reader::Replay;
+pub use since::Since;
 pub use writer::Recording;
 
 use std::path::{Path, PathBuf};

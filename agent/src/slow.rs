@@ -90,7 +90,7 @@ impl FromStr for Percentile {
                 return None;
             }
             let below: u32 = format!("{whole}{decimals:0<4}").parse().ok()?;
-            (1..MILLION).contains(&below).then(|| Self {
+            (MILLION / 2..MILLION).contains(&below).then(|| Self {
                 beyond: MILLION - below,
             })
         };
@@ -152,6 +152,8 @@ pub(crate) struct Thresholds {
     rule: SlowThreshold,
     config: Config,
     counted: Vec<Stage>,
+    /// Whose percentile could be told.
+    told: Vec<Stage>,
 }
 
 impl Thresholds {
@@ -164,6 +166,7 @@ impl Thresholds {
                 slow_rate: u64::from(options.rate),
             },
             counted: Vec::new(),
+            told: Vec::new(),
         }
     }
 
@@ -196,6 +199,9 @@ impl Thresholds {
         for stage in KEPT {
             let threshold = percentile.threshold_ns(&sums[stage as usize]);
             self.config.slow_ns[stage as usize] = threshold.unwrap_or(nanos(AT_FIRST));
+            if threshold.is_some() && !self.told.contains(&stage) {
+                self.told.push(stage);
+            }
         }
         self.config != before
     }
@@ -205,6 +211,7 @@ impl Thresholds {
         let threshold = |&stage: &Stage| StageThreshold {
             stage,
             threshold: Duration::from_nanos(self.config.slow_ns[stage as usize]),
+            is_told: self.told.contains(&stage),
         };
         self.counted.iter().map(threshold).collect()
     }

@@ -73,16 +73,16 @@ pub(crate) fn agent(args: AgentArgs) -> Result<(), Failure> {
         }
     ));
     let collected = collect(feed.as_mut(), &latest, &service, keeping.as_mut(), &stop);
-    if feed.has_ended() {
-        remark(&format_args!("agent: {target} has ended"));
-    }
+    let has_ended = feed.has_ended();
     feed.stop();
     if let Some(keeping) = keeping {
         keeping.finish();
     }
     service.finish();
-    if let Some(line) = feed.farewell() {
-        remark(&line);
+    match feed.farewell() {
+        Some(line) => remark(&line),
+        None if has_ended => remark(&format_args!("agent: {target} has ended")),
+        None => {}
     }
     collected
 }

@@ -58,7 +58,9 @@ impl Attached {
             )));
         }
         let agent = Follower::connect(socket).map_err(|error| match error {
-            FollowError::Denied { .. } | FollowError::Stranger { .. } => Failure::cannot(error),
+            FollowError::Denied { .. }
+            | FollowError::Stranger { .. }
+            | FollowError::Stuck { .. } => Failure::cannot(error),
             _ => Failure::input(error),
         })?;
         // More often than there are snapshots: none waits for long.

@@ -217,6 +217,14 @@ impl Feed for Live {
         self.ended_at().is_some()
     }
 
+    /// That the process is gone is said, and what was measured until then.
+    fn farewell(&mut self) -> Option<String> {
+        let process = self.process.as_ref()?;
+        process
+            .has_ended()
+            .then(|| format!("process {} has ended", process.pid))
+    }
+
     fn stop(&mut self) {
         if let Some(driven) = &mut self.driven {
             driven.stop();

@@ -25,7 +25,15 @@ pub(crate) fn slow_threshold(snapshot: &Snapshot) -> String {
     };
     let stages = running.thresholds.iter();
     let stages: Vec<String> = stages
-        .map(|one| format!("{} {}", one.stage.name(), latency(nanos(one.threshold))))
+        .map(|one| {
+            let until = if one.is_told {
+                ""
+            } else {
+                " until it can be told"
+            };
+            let threshold = latency(nanos(one.threshold));
+            format!("{} {threshold}{until}", one.stage.name())
+        })
         .collect();
     if stages.is_empty() {
         return running.percentile.to_string();

@@ -135,7 +135,7 @@ impl Hindsight {
     fn copy(&self, dump: &mut Recording) -> Result<(), RecordingError> {
         for part in &self.parts {
             let mut replay = Replay::open(part.recording.path())?;
-            while let Some(snapshot) = replay.next_snapshot()? {
+            while let Some(snapshot) = replay.next_as_written()? {
                 dump.write(&snapshot)?;
             }
         }

@@ -1,4 +1,5 @@
 use std::{
+    cell::OnceCell,
     collections::HashMap,
     fs::File,
     io::{BufRead as _, BufReader, Read as _},
@@ -11,7 +12,7 @@ use hdrhistogram::{
     serialization::interval_log::{IntervalLogIterator, LogEntry},
 };
 
-use super::{Header, RecordingError, latencies::latencies, log_of};
+use super::{Header, RecordingError, Since, latencies::latencies, log_of};
 use crate::snapshot::{Activity, HistogramV2, Owner, Snapshot};
 
 /// The longest line that is read, in bytes: those of the largest snapshots have a tenth of it.
@@ -26,6 +27,8 @@ pub struct Replay {
     log: Lines,
     lines: Lines,
     totals: HashMap<Key, Activity>,
+    /// What the measurement had counted before, once the first interval is read.
+    since: OnceCell<Option<Since>>,
     is_cut: bool,
 }
 
@@ -57,6 +60,7 @@ impl Replay {
             log,
             lines,
             totals: HashMap::new(),
+            since: OnceCell::new(),
             is_cut: false,
         })
     }
@@ -66,6 +70,19 @@ impl Replay {
     /// # Errors
     /// [`RecordingError`] where a line is whole and wrong, with its file and number.
     pub fn next_snapshot(&mut self) -> Result<Option<Snapshot>, RecordingError> {
+        let Some(mut snapshot) = self.next_as_written()? else {
+            return Ok(None);
+        };
+        self.sum(&mut snapshot);
+        let since = self.since.get_or_init(|| Since::begin_of(&snapshot));
+        if let Some(since) = since {
+            since.leave(&mut snapshot);
+        }
+        Ok(Some(snapshot))
+    }
+
+    /// The next whole interval with the totals that are written, those of the measurement.
+    pub(super) fn next_as_written(&mut self) -> Result<Option<Snapshot>, RecordingError> {
         if self.is_cut {
             return Ok(None);
         }
@@ -92,7 +109,6 @@ impl Replay {
             }
             *one.histogram = histogram;
         }
-        self.sum(&mut snapshot);
         Ok(Some(snapshot))
     }
 

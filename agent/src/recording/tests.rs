@@ -272,15 +272,44 @@ fn hindsight_keeps_the_last_minutes_and_little_more() {
         let (kept, is_cut) = read(&path).unwrap();
         assert!(!is_cut);
         assert_eq!(dump.intervals(), kept.len() as u64);
-        let ends: Vec<_> = kept.iter().map(|one| one.since_start).collect();
-        let all: Vec<_> = snapshots[..=n].iter().map(|one| one.since_start).collect();
+        let ends: Vec<_> = kept.iter().map(|one| one.taken_at).collect();
+        let all: Vec<_> = snapshots[..=n].iter().map(|one| one.taken_at).collect();
         // The newest ones, without a gap; all there are, or at least the time.
         assert!(all.ends_with(&ends), "{ends:?}");
         assert!(ends.len() == (n + 1).min(ends.len().max(4)), "{ends:?}");
         assert!((4.min(n + 1)..=6).contains(&ends.len()), "{ends:?}");
+        let length: Duration = kept.iter().map(|one| one.interval).sum();
+        assert_eq!(kept.last().map(|one| one.since_start), Some(length));
     }
     let again = Hindsight::create(&ring, Duration::from_secs(4)).unwrap_err();
     assert!(matches!(again, RecordingError::Create { .. }));
     hindsight.remove().unwrap();
     assert!(!ring.exists());
+}
+
+#[test]
+fn a_recording_that_begins_in_the_middle_of_a_measurement_has_totals_of_its_own() {
+    let all = snapshots();
+    let (_folder, path) = written(&all[3..]);
+    let (read, _) = read(&path).unwrap();
+    let before = &all[2].events;
+    for (one, whole) in read.iter().zip(&all[3..]) {
+        let since_start = whole.since_start.checked_sub(all[2].since_start);
+        assert_eq!(Some(one.since_start), since_start);
+        let left = [
+            whole.events.seen - before.seen,
+            whole.events.recorded - before.recorded,
+            whole.events.lost - before.lost,
+        ];
+        assert_eq!(
+            [one.events.seen, one.events.recorded, one.events.lost],
+            left
+        );
+    }
+    let (_folder, path) = written(&all);
+    let (read, _) = self::read(&path).unwrap();
+    assert_eq!(
+        read.last().map(|one| one.events),
+        all.last().map(|one| one.events)
+    );
 }

@@ -94,4 +94,7 @@ pub struct StageThreshold {
     /// The latency.
     #[serde(rename = "threshold_ns", with = "serial::ns")]
     pub threshold: Duration,
+    /// Whether it is the percentile's; else that cannot be told yet.
+    #[serde(default)]
+    pub is_told: bool,
 }

@@ -2,10 +2,7 @@
 
 use std::{path::Path, time::Duration};
 
-use hwptop_agent::{
-    HwQueues,
-    snapshot::{EventCounts, PerfCounts, Snapshot},
-};
+use hwptop_agent::{Since, snapshot::Snapshot};
 
 use crate::{
     cli::MeasureArgs,
@@ -27,11 +24,7 @@ pub(super) struct FromAgent {
 
 /// What was counted before.
 struct Begin {
-    since_start: Duration,
-    events: EventCounts,
-    failures_dropped: u64,
-    hw_queues: Option<HwQueues>,
-    perf: Option<PerfCounts>,
+    since: Since,
     /// The end of the last interval, in the agent's time.
     last: Duration,
 }
@@ -49,11 +42,7 @@ impl FromAgent {
 impl Begin {
     fn with(snapshot: &Snapshot) -> Self {
         Self {
-            since_start: snapshot.since_start,
-            events: snapshot.events,
-            failures_dropped: snapshot.failures_dropped,
-            hw_queues: snapshot.hw_queues,
-            perf: snapshot.perf.clone(),
+            since: Since::end_of(snapshot),
             last: snapshot.since_start,
         }
     }
@@ -64,38 +53,8 @@ impl Begin {
         let begun = snapshot.since_start.saturating_sub(snapshot.interval);
         let has_gap = begun > self.last;
         self.last = snapshot.since_start;
-        snapshot.since_start = snapshot.since_start.saturating_sub(self.since_start);
-        let (events, before) = (&mut snapshot.events, &self.events);
-        for (now, before) in [
-            (&mut events.seen, before.seen),
-            (&mut events.recorded, before.recorded),
-            (&mut events.lost, before.lost),
-            (&mut events.slow_dropped, before.slow_dropped),
-            (&mut snapshot.failures_dropped, self.failures_dropped),
-        ] {
-            *now = now.saturating_sub(before);
-        }
-        if let (Some(now), Some(before)) = (&mut snapshot.hw_queues, self.hw_queues) {
-            now.allocated = now.allocated.saturating_sub(before.allocated);
-            now.failed = now.failed.saturating_sub(before.failed);
-        }
-        if let (Some(now), Some(before)) = (&mut snapshot.perf, &self.perf) {
-            leave_counted_since(now, before);
-        }
-        for instance in &mut snapshot.instances {
-            // The driver's own counts since it began, which no total here would agree with.
-            instance.driver = None;
-        }
+        self.since.leave(snapshot);
         has_gap
-    }
-}
-
-fn leave_counted_since(now: &mut PerfCounts, before: &PerfCounts) {
-    for count in &mut now.counts {
-        let same = before.counts.iter().find(|one| one.event == count.event);
-        if let (Some(total), Some(before)) = (&mut count.total, same.and_then(|one| one.total)) {
-            *total = total.saturating_sub(before);
-        }
     }
 }
 

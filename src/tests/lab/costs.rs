@@ -38,16 +38,16 @@ fn looking_into_the_kernel_is_calibrated_and_timed() {
 }
 
 #[test]
-#[ignore = "needs the lab x86-intel: waits until a process has been gone for a minute"]
-fn an_object_whose_process_has_ended_goes_to_other_after_a_minute() {
+#[ignore = "needs the lab x86-intel: waits until a process has been gone for a time"]
+fn an_object_whose_process_has_ended_goes_to_other_after_a_time() {
     let left = run(
         PROFILE,
         &[],
-        "watch watched
+        "watch watched --forget-after 15s
          hwptop bench batching --target selftest --requests 3 >bench 2>progress
          sleep 2
-         cp watched soon
-         sleep 70
+         cp /tmp/watched soon
+         sleep 20
          unwatch watched",
     );
     let lines = left.file("soon");

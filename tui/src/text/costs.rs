@@ -25,7 +25,7 @@ pub(super) fn render(text: &mut String, snapshot: &Snapshot) {
 
 fn counts(text: &mut String, snapshot: &Snapshot, perf: &PerfCounts) {
     let part = if perf.user_only {
-        ", user space only"
+        ", user space only (the task clock has the kernel's part as well)"
     } else {
         ""
     };

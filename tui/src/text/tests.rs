@@ -69,6 +69,7 @@ fn a_slow_request_of_the_kernel_is_told_whole_with_its_stack() {
     snapshot.slow_running = Some(SlowRunning {
         percentile: "p99.9".parse().unwrap(),
         thresholds: vec![StageThreshold {
+            is_told: true,
             stage: Stage::Request,
             threshold: Duration::from_micros(12),
         }],
