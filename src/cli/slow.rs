@@ -67,7 +67,7 @@ mod tests {
             threshold("20us").unwrap().fixed(),
             Some(Duration::from_micros(20))
         );
-        for text in ["p99.9", "p50", "p99", "p99.99", "p0.5", "p99.9999"] {
+        for text in ["p99.9", "p50", "p99", "p99.99", "p50.5", "p99.9999"] {
             let Ok(SlowThreshold::Percentile(percentile)) = threshold(text) else {
                 panic!("{text}")
             };
@@ -76,6 +76,7 @@ mod tests {
         for wrong in [
             "p",
             "p0",
+            "p49.9999",
             "p100",
             "p99.",
             "p99.99999",

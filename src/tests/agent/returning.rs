@@ -92,7 +92,7 @@ fn an_agent_that_hangs_holds_up_nobody() {
     agent.signal("STOP");
     // The kernel still takes the connection; nobody greets.
     let new = hwptop(&["top", "--once", "--target", &target]);
-    assert_eq!(new.code, Some(2), "{}", new.stderr);
+    assert_eq!(new.code, Some(3), "{}", new.stderr);
     let who = format!(
         "has not greeted for 5s by process {} (hwptop)",
         agent.child.id()
