@@ -12,6 +12,7 @@
 //! what eBPF measured and what the process measured itself can be compared.
 
 mod aggregate;
+mod bpf;
 mod comm;
 mod commands;
 mod counters;

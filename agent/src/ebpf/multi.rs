@@ -7,13 +7,13 @@
 
 use std::{
     collections::HashMap,
-    ffi::{CString, c_long},
+    ffi::CString,
     fs, io, mem,
     os::{
-        fd::{AsFd as _, AsRawFd as _, FromRawFd as _, OwnedFd, RawFd},
+        fd::{AsFd as _, AsRawFd as _, OwnedFd},
         unix::ffi::OsStrExt as _,
     },
-    ptr, thread,
+    thread,
 };
 
 use aya::{
@@ -26,7 +26,11 @@ use aya_obj::{
 };
 
 use super::OBJECT;
-use crate::{process::TargetProcess, snapshot::ProgramTime};
+use crate::{
+    bpf::{ProgLoad, bpf},
+    process::TargetProcess,
+    snapshot::ProgramTime,
+};
 
 /// Linux 6.6 has such links, but before 6.10 those for a process were for one thread of it.
 const SINCE: KernelVersion = KernelVersion::new(6, 10, 0);
@@ -195,24 +199,6 @@ impl Program {
     }
 }
 
-/// `union bpf_attr` for `BPF_PROG_LOAD`, as far as it is used; the kernel takes the rest for 0.
-#[derive(Default)]
-#[repr(C)]
-struct ProgLoad {
-    prog_type: u32,
-    insn_cnt: u32,
-    insns: u64,
-    license: u64,
-    log_level: u32,
-    log_size: u32,
-    log_buf: u64,
-    kern_version: u32,
-    prog_flags: u32,
-    prog_name: [u8; 16],
-    prog_ifindex: u32,
-    expected_attach_type: u32,
-}
-
 /// `union bpf_attr` for `BPF_LINK_CREATE` of this kind.
 #[derive(Default)]
 #[repr(C)]
@@ -231,30 +217,7 @@ struct LinkCreate {
     padding: u32,
 }
 
-const _: () = assert!(size_of::<ProgLoad>() == 72 && size_of::<LinkCreate>() == 64);
-
-/// Gives a command of bpf(2) that answers with a new file descriptor.
-///
-/// # Safety
-/// `attributes` are what `command` reads, without implicit padding; whatever the kernel follows
-/// their addresses to is there during the call.
-unsafe fn bpf<T>(command: bpf_cmd, attributes: &T) -> io::Result<OwnedFd> {
-    // SAFETY: the kernel reads `size_of::<T>()` bytes of `attributes`, and what the caller
-    // vouches for.
-    let answer = unsafe {
-        libc::syscall(
-            libc::SYS_bpf,
-            command as c_long,
-            ptr::from_ref(attributes),
-            size_of::<T>(),
-        )
-    };
-    match RawFd::try_from(answer) {
-        // SAFETY: the kernel has made it for this call; nobody else has it.
-        Ok(fd) if fd >= 0 => Ok(unsafe { OwnedFd::from_raw_fd(fd) }),
-        _ => Err(io::Error::last_os_error()),
-    }
-}
+const _: () = assert!(size_of::<LinkCreate>() == 64);
 
 #[cfg(test)]
 mod tests {

@@ -7,12 +7,10 @@
     reason = "bpf(2) has no safe wrapper that gives the plain answer"
 )]
 
-use std::{
-    io,
-    os::fd::{FromRawFd as _, OwnedFd},
-};
+use aya_obj::generated::bpf_cmd;
 
 use super::facts::Answer;
+use crate::bpf::{ProgLoad, bpf};
 
 /// A program that does nothing, of the type to be tried.
 #[derive(Clone, Copy, Debug)]
@@ -26,40 +24,6 @@ pub(super) enum Program {
     /// For kprobes, with a read of the kernel's memory in it.
     Reader,
 }
-
-/// `BPF_PROG_LOAD` of `enum bpf_cmd`.
-const PROG_LOAD: libc::c_int = 5;
-
-/// The part of `union bpf_attr` that `BPF_PROG_LOAD` reads, up to `attach_prog_fd`.
-#[repr(C)]
-#[derive(Default)]
-struct LoadAttr {
-    prog_type: u32,
-    insn_cnt: u32,
-    insns: u64,
-    license: u64,
-    log_level: u32,
-    log_size: u32,
-    log_buf: u64,
-    kern_version: u32,
-    prog_flags: u32,
-    prog_name: [u8; 16],
-    prog_ifindex: u32,
-    expected_attach_type: u32,
-    prog_btf_fd: u32,
-    func_info_rec_size: u32,
-    func_info: u64,
-    func_info_cnt: u32,
-    line_info_rec_size: u32,
-    line_info: u64,
-    line_info_cnt: u32,
-    attach_btf_id: u32,
-    attach_prog_fd: u32,
-    padding: u32,
-}
-
-const _: () = assert!(std::mem::offset_of!(LoadAttr, attach_btf_id) == 108);
-const _: () = assert!(std::mem::size_of::<LoadAttr>() == 120);
 
 /// `return 0`: `r0 = 0`, `exit`.
 const RETURN_ZERO: [u64; 2] = [0xb7, 0x95];
@@ -98,31 +62,19 @@ pub(super) fn load(program: Program) -> Answer {
         Program::Reader => (7, READS_KERNEL.as_ptr()),
         _ => (2, RETURN_ZERO.as_ptr()),
     };
-    let attr = LoadAttr {
+    let attributes = ProgLoad {
         prog_type,
         insn_cnt,
         insns: insns as u64,
         license: LICENSE.as_ptr() as u64,
         expected_attach_type,
         attach_btf_id,
-        ..LoadAttr::default()
+        ..ProgLoad::default()
     };
-    // SAFETY: `attr` and what it points to live until the call returns, the kernel reads
-    // no more than the size given, and every byte of it is initialised.
-    let result = unsafe {
-        libc::syscall(
-            libc::SYS_bpf,
-            PROG_LOAD,
-            &raw const attr,
-            size_of::<LoadAttr>(),
-        )
-    };
-    match i32::try_from(result) {
-        Ok(descriptor) if descriptor >= 0 => {
-            // SAFETY: the kernel made this descriptor for this call; nobody else has it.
-            drop(unsafe { OwnedFd::from_raw_fd(descriptor) });
-            Ok(())
-        }
-        _ => Err(io::Error::last_os_error().raw_os_error().unwrap_or(0)),
-    }
+    // SAFETY: `ProgLoad` is what this command reads; what it points to lives until the call
+    // returns, and there is no log to write to.
+    let loaded = unsafe { bpf(bpf_cmd::BPF_PROG_LOAD, &attributes) };
+    loaded
+        .map(drop)
+        .map_err(|error| error.raw_os_error().unwrap_or(0))
 }
