@@ -1,4 +1,4 @@
-//! Slots of objects that were destroyed while their process goes on, for others.
+//! Slots of objects that were destroyed, alone or with their context, while their process goes on, for others.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -6,6 +6,7 @@ use std::{
 };
 
 use aya::maps::{MapError, Queue};
+use hwptop_abi::{ENDED_OBJECTS_MAX, WHOLE_CONTEXT};
 
 use super::{
     attach::Kernel,
@@ -74,6 +75,15 @@ fn id(key: &Key) -> Id {
     (key.0.context, key.0.hwpt)
 }
 
+/// Adds those of `all` whose context is in `destroyed` as a whole.
+fn with_all_of_contexts(destroyed: &mut BTreeSet<Id>, all: impl Iterator<Item = Id>) {
+    for (context, id) in all {
+        if destroyed.contains(&(context, WHOLE_CONTEXT)) {
+            destroyed.insert((context, id));
+        }
+    }
+}
+
 impl Kernel {
     /// Takes the slots back from objects that were destroyed as long ago as `kept` says: their
     /// keys at once, and what is in them at the next read. `keys` are all there are; answers whether
@@ -83,7 +93,8 @@ impl Kernel {
         keys: &[(Key, u32)],
         kept: (u32, Duration),
     ) -> Result<bool, SourceError> {
-        let destroyed = self.destroyed()?;
+        let mut destroyed = self.destroyed()?;
+        with_all_of_contexts(&mut destroyed, keys.iter().map(|(key, _)| id(key)));
         let mut requests = BTreeMap::new();
         for (key, slot) in keys {
             if destroyed.contains(&id(key)) || self.ended.knows(id(key)) {
@@ -119,7 +130,7 @@ impl Kernel {
         let mut queue: Queue<_, Object> = self.map_mut(MAP)?;
         let mut destroyed = BTreeSet::new();
         // As many as there is room for, however fast others come.
-        for _ in 0..hwptop_abi::ENDED_OBJECTS_MAX {
+        for _ in 0..ENDED_OBJECTS_MAX {
             match queue.pop(0) {
                 Ok(Object(object)) => destroyed.insert((object.context, object.id)),
                 Err(MapError::ElementNotFound) => break,
@@ -164,5 +175,16 @@ mod tests {
         assert_eq!(ended.due(&none, &made(4), at_once, start), none);
         assert!(!ended.knows(ID));
         assert_eq!(ended.due(&it, &made(4), at_once, start), it);
+    }
+
+    #[test]
+    fn a_context_that_is_closed_takes_all_of_its_objects_and_no_others() {
+        let all = [(1, 4), (1, 5), (2, 4)];
+        let mut destroyed = BTreeSet::from([(1, WHOLE_CONTEXT)]);
+        with_all_of_contexts(&mut destroyed, all.into_iter());
+        assert_eq!(
+            destroyed,
+            BTreeSet::from([(1, WHOLE_CONTEXT), (1, 4), (1, 5)])
+        );
     }
 }

@@ -8,6 +8,7 @@ pub(super) fn of_kernel(types: &KernelTypes) -> KernelLayout {
     let at = |structure, path| types.member_offset(structure, path).unwrap_or(MISSING);
     KernelLayout {
         task_tgid: at("task_struct", "tgid"),
+        file_private_data: at("file", "private_data"),
         ucmd_ictx: at("iommufd_ucmd", "ictx"),
         ucmd_cmd: at("iommufd_ucmd", "cmd"),
         array_entry_num: at("iommu_user_data_array", "entry_num"),
@@ -30,6 +31,11 @@ pub(super) fn missing_for(layout: &KernelLayout, function: &str) -> Option<&'sta
             ("iommufd_ucmd.ictx", layout.ucmd_ictx),
             ("iommufd_ucmd.cmd", layout.ucmd_cmd),
         ],
+        "iommufd_destroy" => &[
+            ("iommufd_ucmd.ictx", layout.ucmd_ictx),
+            ("iommufd_ucmd.cmd", layout.ucmd_cmd),
+        ],
+        "iommufd_fops_release" => &[("file.private_data", layout.file_private_data)],
         "intel_nested_cache_invalidate_user" | "mock_domain_cache_invalidate_user" => {
             &[("iommu_user_data_array.entry_num", layout.array_entry_num)]
         }

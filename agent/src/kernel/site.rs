@@ -9,7 +9,7 @@ pub enum Watch {
     Stage(Stage),
     /// What a submission will consist of.
     Commands,
-    /// That user space destroys an object: its slot can be another's.
+    /// That user space destroys an object, or closes its context: its slot can be another's.
     ObjectEnd,
     /// That a nested HWPT goes away: another one may come to lie where it was.
     HwptEnd,
@@ -128,7 +128,7 @@ const SMMU: Site = Site {
 
 /// Every function, outermost stage first. Programs are attached in the opposite order, so
 /// that the first request that is seen is seen whole.
-pub static SITES: [Site; 12] = [
+pub static SITES: [Site; 13] = [
     Site {
         function: "iommufd_hwpt_invalidate",
         begin: Some("request_begin"),
@@ -204,6 +204,13 @@ pub static SITES: [Site; 12] = [
         watch: Watch::ObjectEnd,
         function: "iommufd_destroy",
         begin: Some("object_destroy"),
+        ..IOMMUFD
+    },
+    Site {
+        watch: Watch::ObjectEnd,
+        function: "iommufd_fops_release",
+        parameters: &[POINTER, "struct file *"],
+        begin: Some("context_release"),
         ..IOMMUFD
     },
     Site {

@@ -34,17 +34,22 @@ pub struct SlotKey {
     pub reserved: u32,
 }
 
-/// An object that user space destroys, of whatever kind.
+/// An object that user space destroys, of whatever kind; or a context that is closed, with all of
+/// its objects.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct EndedObject {
     /// Address of its `struct iommufd_ctx`, as in [`SlotKey::context`].
     pub context: u64,
-    /// Its id in that.
+    /// Its id in that; [`WHOLE_CONTEXT`] for all.
     pub id: u32,
     /// 0.
     pub reserved: u32,
 }
+
+/// Stands in [`EndedObject::id`] for all objects of the context. No object has it: iommufd counts
+/// from 1.
+pub const WHOLE_CONTEXT: u32 = 0;
 
 /// The most of them between two reads; the earliest give way.
 pub const ENDED_OBJECTS_MAX: u32 = 1024;

@@ -32,7 +32,7 @@ pub use instance::{InstanceArg, MAX_INSTANCES, Vendor};
 pub use kernel::{
     ENDED_OBJECTS_MAX, EndedObject, HwQueueCell, KERNEL_INSTANCES_MAX, KernelInstance,
     KernelLayout, LostCell, MISSING, MOCK_INSTANCE, NAME_BYTES, REQUEST_PARTS, RequestCell,
-    SLOTS_MAX, SlotKey,
+    SLOTS_MAX, SlotKey, WHOLE_CONTEXT,
 };
 pub use record::{
     COMMAND_BYTES, DRAINED, SUBMISSION_COMMANDS, SYNCED, Submission, SubmissionBuffer,

@@ -94,3 +94,35 @@ fn an_object_that_is_destroyed_is_not_shown_for_ever_and_what_it_counted_stays()
     let other = other.expect("what the destroyed one counted");
     assert_eq!(total(other, "request", "seen"), 302 * 64, "{other}");
 }
+
+#[test]
+#[ignore = "needs the lab x86-intel: a process that closes its iommufd context and lives on"]
+fn an_object_that_ends_with_its_context_is_not_shown_for_ever_either() {
+    let left = run_with(
+        "x86-intel",
+        &["--one-thread", "--program", "perl"],
+        &[("closed.pl", include_str!("closed.pl").to_owned())],
+        "mkfifo /tmp/input
+         watch watched --forget-after 1s
+         perl closed.pl 100 </tmp/input & process=$!
+         exec 3>/tmp/input
+         its_rows() { tail -n 2 /tmp/watched | head -n 1 | grep -c \"\\\"pid\\\":$process,\" || true; }
+         until [ $(its_rows) = 1 ]; do kill -0 $process; usleep 50000; done
+         sleep 3
+         echo kept $(its_rows)
+         echo >&3
+         for i in $(seq 200); do [ $(its_rows) = 1 ] || break; usleep 50000; done
+         echo left $(its_rows)
+         kill -0 $process
+         unwatch watched
+         exec 3>&-
+         wait $process",
+    );
+    assert_eq!((left.printed("kept"), left.printed("left")), (1, 0));
+    let snapshot = left.snapshot("watched");
+    assert_eq!(total(snapshot.instance(), "request", "seen"), 100);
+    let objects = snapshot.0["objects"].as_array().expect("objects");
+    let other = objects.iter().find(|one| one["other"] == true);
+    let other = other.expect("what the object counted");
+    assert_eq!(total(other, "request", "seen"), 100, "{other}");
+}

@@ -83,6 +83,7 @@ fn types() -> Builder {
         ("arm_smmu_device", &[("iommu", int)]),
         ("amd_iommu", &[("iommu", int)]),
         ("iommu_domain", &[]),
+        ("file", &[("private_data", void)]),
     ] {
         let members: Vec<_> = members.iter().map(|(name, id)| (*name, *id, 64)).collect();
         known.insert(structure, btf.structure(structure, false, &members));

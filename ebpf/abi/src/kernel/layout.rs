@@ -23,6 +23,8 @@ pub struct KernelLayout {
     pub stacks: u32,
     /// `task_struct.tgid`
     pub task_tgid: u32,
+    /// `file.private_data`
+    pub file_private_data: u32,
     /// `iommufd_ucmd.ictx`
     pub ucmd_ictx: u32,
     /// `iommufd_ucmd.cmd`
@@ -55,6 +57,7 @@ impl KernelLayout {
         driver_ops: 0,
         stacks: 0,
         task_tgid: MISSING,
+        file_private_data: MISSING,
         ucmd_ictx: MISSING,
         ucmd_cmd: MISSING,
         array_entry_num: MISSING,
@@ -68,4 +71,4 @@ impl KernelLayout {
     };
 }
 
-const _: () = assert!(size_of::<KernelLayout>() == 17 * 4);
+const _: () = assert!(size_of::<KernelLayout>() == 18 * 4);

@@ -1,5 +1,5 @@
 use aya_ebpf::bindings::BPF_EXIST;
-use hwptop_abi::EndedObject;
+use hwptop_abi::{EndedObject, WHOLE_CONTEXT};
 
 use super::{
     layout::layout,
@@ -16,8 +16,20 @@ const ID: u32 = 4;
 pub(super) fn destroy<M: Method>(ucmd: *const u8) {
     let command = M::long(ucmd, layout!(ucmd_cmd)) as *const u8;
     let [id] = ints_anywhere(command, ID);
+    ended(M::long(ucmd, layout!(ucmd_ictx)), id);
+}
+
+/// `iommufd_fops_release(inode, file)` begins: the last descriptor of a context was closed.
+#[inline(always)]
+pub(super) fn release<M: Method>(file: *const u8) {
+    let context = M::long(file, layout!(file_private_data));
+    ended(context, WHOLE_CONTEXT);
+}
+
+#[inline(always)]
+fn ended(context: u64, id: u32) {
     let object = EndedObject {
-        context: M::long(ucmd, layout!(ucmd_ictx)),
+        context,
         id,
         reserved: 0,
     };

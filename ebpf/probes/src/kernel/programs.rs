@@ -292,6 +292,20 @@ pub fn k_object_destroy(ctx: ProbeContext) -> u32 {
     0
 }
 
+/// `iommufd_fops_release(inode, file)`.
+#[fentry]
+pub fn context_release(ctx: FEntryContext) -> i32 {
+    object::release::<Fentry>(ctx.arg(1));
+    0
+}
+
+/// As [`context_release`].
+#[kprobe]
+pub fn k_context_release(ctx: ProbeContext) -> u32 {
+    object::release::<Kprobe>(argument(&ctx, 1) as *const u8);
+    0
+}
+
 /// `iommufd_hw_queue_alloc_ioctl(ucmd)`.
 #[fexit]
 pub fn hw_queue(ctx: FExitContext) -> i32 {
