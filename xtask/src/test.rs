@@ -5,13 +5,13 @@ mod guests;
 mod libtest;
 mod needs;
 mod privilege;
+mod running;
 
-use anyhow::{Context as _, Result};
+use anyhow::Result;
 use std::collections::BTreeSet;
 use std::env;
 use std::fmt::Display;
-use std::io::{self, Read as _, Write as _};
-use std::process::{Command, ExitCode, Stdio};
+use std::process::{Command, ExitCode};
 use std::time::Instant;
 
 use crate::ebpf;
@@ -24,6 +24,7 @@ use crate::tidy;
 use crate::uapi;
 use libtest::{Counts, Results};
 use needs::Needs;
+use running::{Errors, Running};
 
 /// Runs everything; answers success where nothing failed and at least one test ran.
 pub(crate) fn run(repo: &Repo, install: Install) -> ExitCode {
@@ -138,15 +139,20 @@ fn tests(repo: &Repo, install: Install, counts: &mut Counts) {
     let mut all = process::cargo();
     all.args(["test", "--workspace", "--no-fail-fast"])
         .current_dir(repo.root());
-    let first = pass(counts, "tests", &mut all);
+    let first = pass(counts, "tests", all);
 
     let (in_guests, here): (Vec<_>, Vec<_>) = first
         .ignored
         .iter()
         .partition(|test| guests::take(&test.reason));
     let mut needs = Needs::new(repo, install);
-    let mut names = BTreeSet::new();
+    let (mut in_lab, mut others) = (BTreeSet::new(), BTreeSet::new());
     for test in here {
+        let names = if needs::is_of_the_lab(&test.reason) {
+            &mut in_lab
+        } else {
+            &mut others
+        };
         match needs.check(&test.reason) {
             Some(Ok(())) => _ = names.insert(test.name.as_str()),
             Some(Err(why)) => println!(
@@ -157,77 +163,60 @@ fn tests(repo: &Repo, install: Install, counts: &mut Counts) {
         }
     }
     println!();
-    if !names.is_empty() {
-        run_here(repo, &names, counts);
-    }
+    run_here(repo, &in_lab, &others, counts);
     guests::run(repo, install, &in_guests, &mut needs, counts);
 }
 
-/// The ignored tests of `names`, on this machine.
-fn run_here(repo: &Repo, names: &BTreeSet<&str>, counts: &mut Counts) {
-    counts.skipped = counts.skipped.saturating_sub(names.len());
-    let mut needy = process::cargo();
-    needy
+/// The ignored tests of these names, on this machine: those of the lab, whose guests have kernels of their own, and beside
+/// them the others, which take about half as long.
+fn run_here(repo: &Repo, in_lab: &BTreeSet<&str>, others: &BTreeSet<&str>, counts: &mut Counts) {
+    counts.skipped = counts.skipped.saturating_sub(in_lab.len() + others.len());
+    let beside = (!others.is_empty()).then(|| Running::start(ignored(repo, others), Errors::Along));
+    if !in_lab.is_empty() {
+        pass(counts, "tests in the lab", ignored(repo, in_lab));
+    }
+    if let Some(beside) = beside {
+        let name = "tests that need what is not everywhere, begun with those in the lab";
+        show(counts, name, beside);
+    }
+}
+
+/// The command that runs the ignored tests of `names`, one at a time.
+fn ignored(repo: &Repo, names: &BTreeSet<&str>) -> Command {
+    let mut command = process::cargo();
+    command
         .args(["test", "--workspace", "--no-fail-fast", "--tests", "--"])
         .args(["--ignored", "--exact", "--test-threads=1"])
         .args(names)
         .current_dir(repo.root());
     if let Ok(folder) = uapi::include(repo, Install::Refused) {
-        needy.env(uapi::VARIABLE, folder);
+        command.env(uapi::VARIABLE, folder);
     }
     if let Ok(program) = python::interpreter(repo, Install::Refused) {
-        needy.env(python::VARIABLE, program);
+        command.env(python::VARIABLE, program);
     }
     if let Ok(program) = env::current_exe() {
-        needy.env(lab::VARIABLE, program);
+        command.env(lab::VARIABLE, program);
     }
-    pass(counts, "tests that need what is not everywhere", &mut needy);
+    command
 }
 
 /// One run of tests, its output shown as it comes and counted.
-fn pass(counts: &mut Counts, name: &str, command: &mut Command) -> Results {
-    let step = Step::begin(name);
-    let results = watch(command).unwrap_or_else(|error| {
+fn pass(counts: &mut Counts, name: &str, command: Command) -> Results {
+    show(counts, name, Running::start(command, Errors::Apart))
+}
+
+/// Shows what a run of tests has written until now and writes from now on, and counts.
+fn show(counts: &mut Counts, name: &str, running: Result<Running>) -> Results {
+    let mut step = Step::begin(name);
+    if let Ok(running) = &running {
+        step.start = running.begun;
+    }
+    let results = running.and_then(Running::show).unwrap_or_else(|error| {
         println!("{error:#}");
         Results::of_a_failure()
     });
     step.end(&results.counts);
     counts.add(&results.counts);
     results
-}
-
-fn watch(command: &mut Command) -> Result<Results> {
-    let line = process::describe(command);
-    let mut child = command
-        .stdout(Stdio::piped())
-        .spawn()
-        .with_context(|| format!("cannot start `{line}`"))?;
-    let mut output = child.stdout.take().context("a pipe that was asked for")?;
-    let mut reader = libtest::Reader::default();
-    let mut buffer = [0; 8192];
-    loop {
-        let length = output
-            .read(&mut buffer)
-            .with_context(|| format!("cannot read from `{line}`"))?;
-        if length == 0 {
-            break;
-        }
-        let mut stdout = io::stdout();
-        stdout
-            .write_all(&buffer[..length])
-            .and_then(|()| stdout.flush())
-            .context("cannot write the output")?;
-        reader.feed(&buffer[..length]);
-    }
-    let status = child
-        .wait()
-        .with_context(|| format!("cannot wait for `{line}`"))?;
-    let mut results = reader.finish();
-    if !status.success() && results.counts.failed == 0 {
-        println!(
-            "FAILED: `{line}` ended with {status} and no failed test: it did not build or end well, see above"
-        );
-        results.counts.failed = 1;
-    }
-    Ok(results)
 }

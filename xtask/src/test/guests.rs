@@ -112,11 +112,11 @@ fn run_in(
     println!("building {PACKAGE}'s test {TEST} for {}", boot.profile);
     let program = lab::test_program(repo, boot.profile, PACKAGE, TEST, install)?;
     let share = tempfile::tempdir().context("cannot create a temporary folder")?;
-    let mut command = boot.command(&env::current_exe()?, &program, share.path(), names)?;
+    let command = boot.command(&env::current_exe()?, &program, share.path(), names)?;
     let results = pass(
         counts,
         &format!("driver tests in {}", boot.title()),
-        &mut command,
+        command,
     );
     let ran = results.counts.passed + results.counts.failed;
     if results.counts.failed == 0 && ran != names.len() {

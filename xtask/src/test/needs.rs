@@ -104,6 +104,11 @@ impl<'a> Needs<'a> {
     }
 }
 
+/// Whether a test with this reason runs in a guest of the lab.
+pub(super) fn is_of_the_lab(reason: &str) -> bool {
+    profile(reason).is_some()
+}
+
 fn profile(reason: &str) -> Option<&str> {
     reason.strip_prefix(LAB)?.split(':').next()
 }
@@ -118,5 +123,6 @@ mod tests {
         assert_eq!(profile("needs the lab x86-amd"), Some("x86-amd"));
         assert_eq!(profile("needs the laboratory: no"), None);
         assert_eq!(profile("needs root: loads eBPF"), None);
+        assert!(is_of_the_lab("needs the lab x86-amd") && !is_of_the_lab("needs root"));
     }
 }
