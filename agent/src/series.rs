@@ -1,7 +1,7 @@
 //! Distributions over time, in bounded memory: what a heat map is drawn from.
 //!
 //! ```text
-//! Snapshot (live, of an agent, of a recording) ─▶ Series ─▶ columns(instance, stage, at most n)
+//! Snapshot (live, of an agent, of a recording) ─▶ Series ─▶ columns(scope, stage, at most n)
 //! ```
 //!
 //! Columns are merged by adding up their counts, never by averaging percentiles.
@@ -14,11 +14,15 @@ use std::{
 
 use hwptop_abi::{BUCKETS, Bucket, Stage};
 
-use crate::snapshot::{Snapshot, StageActivity};
+use crate::snapshot::{Activity, Scope, Snapshot};
 
+mod column;
 mod counts;
+mod heat;
 
+use column::Column;
 use counts::Counts;
+pub use heat::{HeatColumn, HeatColumns};
 
 /// The time that is kept, if nobody says.
 const KEPT: Duration = Duration::from_hours(1);
@@ -71,44 +75,22 @@ impl Band {
     }
 }
 
-/// The latencies of one stage of one instance in a part of the time.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct HeatColumn {
-    /// When it began.
-    pub begin: SystemTime,
-    /// How much of the time it covers.
-    pub length: Duration,
-    /// How many latencies there are: the sum of the counts.
-    pub recorded: u64,
-    /// By band, the fastest first; none that is 0.
-    pub counts: Vec<(Band, u64)>,
-}
-
-/// One interval, or several that follow one another.
-#[derive(Clone, Debug)]
-struct Column {
-    begin: SystemTime,
-    end: SystemTime,
-    length: Duration,
-    /// By key, in their order.
-    cells: Vec<(Key, Counts)>,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-struct Key {
-    instance: Arc<str>,
-    stage: Stage,
-}
-
-/// The distributions of every instance and stage, interval by interval, as long as there is
-/// room: then the oldest neighbours become one, and what is older than the time that is kept
-/// goes. What is cloned shares its columns.
+/// The distributions of every instance, nested HWPT and vIOMMU by stage, interval by interval, as
+/// long as there is room: then the oldest neighbours become one, and what is older than the time
+/// that is kept goes. What is cloned shares its columns.
 #[derive(Clone, Debug)]
 pub struct Series {
     columns: VecDeque<Arc<Column>>,
     keep: Duration,
     bytes_max: usize,
     bytes: usize,
+    /// What the columns covered that are gone: where the first one begins.
+    forgotten: Duration,
+    /// How long an interval is, about.
+    unit: Duration,
+    /// Intervals that were pushed, and how often columns went or became one.
+    pushed: u64,
+    rearranged: u64,
 }
 
 impl Default for Series {
@@ -126,6 +108,10 @@ impl Series {
             keep,
             bytes_max,
             bytes: 0,
+            forgotten: Duration::ZERO,
+            unit: Duration::ZERO,
+            pushed: 0,
+            rearranged: 0,
         }
     }
 
@@ -133,35 +119,59 @@ impl Series {
     pub fn push(&mut self, snapshot: &Snapshot) {
         let end = snapshot.taken_at;
         let begin = end.checked_sub(snapshot.interval).unwrap_or(end);
-        let mut cells = Vec::new();
+        let mut column = Column::new(begin, end, snapshot.interval);
         for instance in &snapshot.instances {
-            let name = self.name(&instance.name);
-            for stage in Stage::ALL {
-                let activity: &StageActivity = instance.interval.stage(stage);
-                let counts = Counts::of(&activity.latency);
-                if !counts.is_empty() {
-                    let instance = Arc::clone(&name);
-                    cells.push((Key { instance, stage }, counts));
-                }
+            let scope = Scope::Instance(instance.name.clone());
+            self.collect(scope, &instance.interval, &mut column);
+        }
+        for object in &snapshot.objects {
+            if let Some(scope) = Scope::of_object(snapshot, object) {
+                self.collect(scope, &object.interval, &mut column);
             }
         }
-        cells.sort_by(|one, other| one.0.cmp(&other.0));
-        self.add(Column {
-            begin,
-            end,
-            length: snapshot.interval,
-            cells,
-        });
+        column.sort();
+        // As long as they are about equal, columns of the map stay where they are.
+        if snapshot.interval.abs_diff(self.unit) > self.unit / 8 {
+            self.unit = snapshot.interval;
+        }
+        self.add(column);
+    }
+
+    /// Puts what `scope` did into `column`.
+    fn collect(&self, scope: Scope, did: &Activity, column: &mut Column) {
+        let stages = Stage::ALL.map(|stage| (stage, Counts::of(&did.stage(stage).latency)));
+        if stages.iter().all(|(_, counts)| counts.is_empty()) {
+            return;
+        }
+        // As an earlier column has it: most are in every one.
+        let known = self.columns.back().and_then(|last| last.known(&scope));
+        let scope = known.unwrap_or_else(|| Arc::new(scope));
+        for (stage, counts) in stages {
+            if !counts.is_empty() {
+                column.put(&scope, stage, counts);
+            }
+        }
     }
 
     fn add(&mut self, column: Column) {
         let now = column.end;
         self.bytes += column.bytes();
         self.columns.push_back(Arc::new(column));
+        self.pushed = self.pushed.wrapping_add(1);
         self.forget_before(now);
         if self.is_over(1.0) {
             self.make_room(now);
         }
+    }
+
+    /// As it was when `end` was: without the columns that end later.
+    #[must_use]
+    pub fn until(&self, end: SystemTime) -> Self {
+        let mut earlier = self.clone();
+        earlier.columns.retain(|column| column.end <= end);
+        earlier.rearranged = earlier.rearranged.wrapping_add(1);
+        earlier.bytes = earlier.columns.iter().map(|column| column.bytes()).sum();
+        earlier
     }
 
     /// The memory that the columns take, as if none were shared.
@@ -170,48 +180,69 @@ impl Series {
         self.bytes
     }
 
-    /// The columns of a stage of an instance, oldest first. Where there are more than `at_most`,
-    /// neighbours are one, so that all cover about the same time; each interval is in exactly
-    /// one.
+    /// The columns of a stage of a scope, oldest first: a process is the sum of its objects,
+    /// everything that of the instances. Where there are more than `at_most`, neighbours are
+    /// one, so that all but the last cover about the same time; each interval is in exactly one,
+    /// the newest in the last alone. An interval more changes the last columns only, until there
+    /// is no room for another.
     #[must_use]
-    pub fn columns(&self, instance: &str, stage: Stage, at_most: usize) -> Vec<HeatColumn> {
-        let Some(first) = self.columns.front() else {
-            return Vec::new();
-        };
-        let covered: Duration = self.columns.iter().map(|column| column.length).sum();
-        let mut heat: Vec<(usize, HeatColumn)> = Vec::new();
-        let mut before = Duration::ZERO;
-        for column in &self.columns {
-            let middle = before + column.length / 2;
-            before += column.length;
-            let slot = if self.columns.len() <= at_most {
-                heat.len()
-            } else {
-                let of_all = middle.as_nanos() * at_most as u128 / covered.as_nanos().max(1);
-                let slot = usize::try_from(of_all).unwrap_or(usize::MAX);
-                slot.min(at_most.saturating_sub(1))
-            };
-            if heat.last().is_none_or(|(last, _)| *last != slot) {
-                heat.push((slot, HeatColumn::empty(column.begin)));
-            }
-            if let Some((_, heat)) = heat.last_mut() {
-                heat.length += column.length;
-                if let Some(counts) = column.counts(instance, stage) {
-                    heat.add(counts);
-                }
-            }
-        }
-        debug_assert!(heat.first().is_none_or(|(_, one)| one.begin == first.begin));
-        heat.into_iter().map(|(_, column)| column).collect()
+    pub fn columns(&self, scope: &Scope, stage: Stage, at_most: usize) -> HeatColumns {
+        let mut heat = HeatColumns::new(scope.clone(), stage, at_most);
+        self.refresh(&mut heat);
+        heat
     }
 
-    /// The name as an earlier column has it: most are in every one.
-    fn name(&self, name: &str) -> Arc<str> {
-        let last = self.columns.back().and_then(|last| {
-            let mut names = last.cells.iter().map(|(key, _)| &key.instance);
-            names.find(|one| &***one == name)
-        });
-        last.map_or_else(|| Arc::from(name), Arc::clone)
+    /// Whether nothing has changed since `heat` was told.
+    #[must_use]
+    pub fn is_now(&self, heat: &HeatColumns) -> bool {
+        (heat.pushed, heat.rearranged) == (self.pushed, self.rearranged)
+    }
+
+    /// Brings `heat` to what [`Self::columns`] is now; what has not changed since is not
+    /// looked at again.
+    pub fn refresh(&self, heat: &mut HeatColumns) {
+        let length = self.column_length(heat.at_most);
+        let is_near = (heat.length, heat.rearranged) == (length, self.rearranged);
+        let pushed = self.pushed.wrapping_sub(heat.pushed);
+        let all = self.columns.len();
+        let new = match usize::try_from(pushed) {
+            Ok(new) if is_near && new <= all => new,
+            _ => {
+                heat.clear(length, self.forgotten);
+                all
+            }
+        };
+        for column in self.columns.range(all - new..) {
+            heat.push(column);
+        }
+        (heat.pushed, heat.rearranged) = (self.pushed, self.rearranged);
+    }
+
+    /// How many nanoseconds a column covers where there is room for `at_most`; `None` where each
+    /// interval has a column of its own. A multiple of the interval: else some columns would have
+    /// one more than their neighbours.
+    fn column_length(&self, at_most: usize) -> Option<u128> {
+        if self.columns.len() <= at_most {
+            return None;
+        }
+        // One is the newest interval's, and neither the first nor the last of the others need
+        // begin where its slot does.
+        let Some(slots) = at_most.checked_sub(2).filter(|slots| *slots > 0) else {
+            return Some(u128::MAX);
+        };
+        let covered = self
+            .columns
+            .iter()
+            .fold(Duration::ZERO, |sum, one| sum.saturating_add(one.length));
+        // All of the time that is kept is now a bit less and now a bit more than that.
+        let almost_all = covered >= self.keep / 20 * 19;
+        let covered = if almost_all {
+            covered.max(self.keep.saturating_add(self.keep / 15))
+        } else {
+            covered
+        };
+        let unit = self.unit.as_nanos().max(1);
+        Some(unit * covered.as_nanos().div_ceil(unit * slots as u128).max(1))
     }
 
     fn forget_before(&mut self, now: SystemTime) {
@@ -227,6 +258,8 @@ impl Series {
     fn forget_oldest(&mut self) {
         if let Some(column) = self.columns.pop_front() {
             self.bytes -= column.bytes();
+            self.forgotten = self.forgotten.saturating_add(column.length);
+            self.rearranged = self.rearranged.wrapping_add(1);
         }
     }
 
@@ -250,6 +283,7 @@ impl Series {
 
     /// Makes neighbours one that together are not longer than their age divided by `part`.
     fn merge(&mut self, now: SystemTime, part: u32) {
+        self.rearranged = self.rearranged.wrapping_add(1);
         let mut merged: VecDeque<Arc<Column>> = VecDeque::with_capacity(self.columns.len());
         for column in std::mem::take(&mut self.columns) {
             let age = now.duration_since(column.end).unwrap_or_default();
@@ -262,56 +296,6 @@ impl Series {
         }
         self.columns = merged;
         self.bytes = self.columns.iter().map(|column| column.bytes()).sum();
-    }
-}
-
-impl HeatColumn {
-    fn empty(begin: SystemTime) -> Self {
-        Self {
-            begin,
-            length: Duration::ZERO,
-            recorded: 0,
-            counts: Vec::new(),
-        }
-    }
-
-    fn add(&mut self, counts: &Counts) {
-        for (band, count) in counts.iter() {
-            self.recorded = self.recorded.saturating_add(count);
-            match self.counts.binary_search_by_key(&band, |(band, _)| *band) {
-                Ok(at) => self.counts[at].1 = self.counts[at].1.saturating_add(count),
-                Err(at) => self.counts.insert(at, (band, count)),
-            }
-        }
-    }
-}
-
-impl Column {
-    fn counts(&self, instance: &str, stage: Stage) -> Option<&Counts> {
-        let wanted = (instance, stage);
-        let by_key = |(key, _): &(Key, Counts)| (&*key.instance, key.stage).cmp(&wanted);
-        let at = self.cells.binary_search_by(by_key).ok()?;
-        self.cells.get(at).map(|(_, counts)| counts)
-    }
-
-    fn add(&mut self, later: &Self) {
-        self.end = later.end;
-        self.length += later.length;
-        for (key, counts) in &later.cells {
-            match self.cells.binary_search_by(|(own, _)| own.cmp(key)) {
-                Ok(at) => self.cells[at].1 = self.cells[at].1.plus(counts),
-                Err(at) => self.cells.insert(at, (key.clone(), counts.clone())),
-            }
-        }
-    }
-
-    /// What it takes, with what an allocation takes beside what is asked for.
-    fn bytes(&self) -> usize {
-        const ALLOCATION: usize = 16;
-        let cells = self.cells.iter().map(|(key, counts)| {
-            size_of::<(Key, Counts)>() + key.instance.len() + counts.bytes() + 2 * ALLOCATION
-        });
-        size_of::<Self>() + 3 * ALLOCATION + cells.sum::<usize>()
     }
 }
 

@@ -3,7 +3,10 @@ use std::time::UNIX_EPOCH;
 use hwptop_abi::{InstanceArg, Vendor};
 
 use super::*;
-use crate::{Aggregator, InstanceTotals, Origin, Totals, snapshot::MeasuredBy};
+use crate::{
+    Aggregator, InstanceTotals, Origin, Totals,
+    snapshot::{MeasuredBy, ObjectSnapshot, Owner, Process, StageActivity},
+};
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -44,8 +47,14 @@ fn requests(at: u64, latencies_ns: &[u64]) -> Snapshot {
     snapshot
 }
 
+fn instance(number: u16) -> Scope {
+    Scope::Instance(format!("model-vtd{number}"))
+}
+
 fn columns(series: &Series, at_most: usize) -> Vec<HeatColumn> {
-    series.columns("model-vtd0", Stage::Request, at_most)
+    series
+        .columns(&instance(0), Stage::Request, at_most)
+        .to_vec()
 }
 
 #[test]
@@ -83,7 +92,7 @@ fn the_counts_of_a_column_add_up_to_what_its_interval_recorded() {
     assert_eq!((first.length, first.begin + SECOND), (SECOND, second.begin));
     // An interval without events is there, and empty.
     assert_eq!((second.recorded, second.counts.len()), (0, 0));
-    let others = series.columns("model-vtd0", Stage::Submission, 9);
+    let others = series.columns(&instance(0), Stage::Submission, 9);
     assert!(others.iter().all(|column| column.recorded == 0));
 }
 
@@ -94,19 +103,174 @@ fn merged_columns_have_the_sum_of_the_counts_and_of_the_time() {
         series.push(&requests(at, &[100 + at, 1_000_000]));
     }
     assert_eq!(columns(&series, 100).len(), 100);
-    let merged = columns(&series, 7);
-    assert_eq!(merged.len(), 7);
-    assert_eq!(merged.iter().map(|one| one.recorded).sum::<u64>(), 200);
-    let covered: Duration = merged.iter().map(|one| one.length).sum();
-    assert_eq!(covered, 100 * SECOND);
-    for column in &merged {
-        assert!((13..=16).contains(&column.length.as_secs()), "{column:?}");
-        let slowest = column.counts.last().expect("it has counts");
-        assert_eq!(*slowest, (Band::of(1_000_000), column.recorded / 2));
+    for at_most in [1, 2, 3, 7, 50, 99] {
+        let merged = columns(&series, at_most);
+        assert!(
+            (at_most.div_ceil(2)..=at_most).contains(&merged.len()),
+            "{at_most}: {}",
+            merged.len()
+        );
+        assert_eq!(merged.iter().map(|one| one.recorded).sum::<u64>(), 200);
+        let covered: Duration = merged.iter().map(|one| one.length).sum();
+        assert_eq!(covered, 100 * SECOND);
+        for column in &merged {
+            let slowest = column.counts.last().expect("it has counts");
+            assert_eq!(*slowest, (Band::of(1_000_000), column.recorded / 2));
+        }
+        // All but those at both ends cover the same time, and the last is the newest interval.
+        let inner = merged.get(1..merged.len().max(3) - 2).unwrap_or_default();
+        assert!(inner.iter().all(|one| one.length == inner[0].length));
+        if at_most > 1 {
+            assert_eq!(merged[merged.len() - 1].length, SECOND);
+        }
     }
-    assert_eq!(columns(&series, 1).len(), 1);
     assert_eq!(columns(&Series::default(), 5), []);
-    columns(&series, 0);
+    assert_eq!(columns(&series, 0), []);
+}
+
+#[test]
+fn an_interval_more_changes_the_last_columns_only() {
+    let mut series = Series::new(900 * SECOND, BYTES_MAX);
+    let mut squeezed = 0;
+    let mut before = columns(&series, 50);
+    for at in 0..2000 {
+        let mut next = requests(at, &[100 + at]);
+        // As the clocks of a busy machine have it.
+        next.interval += Duration::from_micros(at * 37 % 500);
+        series.push(&next);
+        let now = columns(&series, 50);
+        assert!(now.len() <= 50);
+        // The newest joins the one before it, and a part of the oldest is forgotten.
+        let settled = before.len().saturating_sub(2).max(2);
+        let settled = before.get(2..settled).unwrap_or_default();
+        squeezed += usize::from(!settled.iter().all(|one| now.contains(one)));
+        before = now;
+    }
+    // Only while it fills up: to 2 intervals a column, 3, 4, …, 20.
+    assert!((15..=20).contains(&squeezed), "{squeezed}");
+}
+
+/// What the processes 10 and 11 did with their HWPTs on two instances, and one that is not told.
+fn objects(at: u64) -> Snapshot {
+    let mut snapshot = snapshot(2, at);
+    let request = |latencies_ns: &[u64]| {
+        let mut request = StageActivity::default();
+        for &ns in latencies_ns {
+            request.latency += ns;
+            request.recorded += 1;
+        }
+        Activity {
+            request,
+            ..Activity::default()
+        }
+    };
+    snapshot.instances[0].interval = request(&[100, 100, 200, 300, 9_000]);
+    snapshot.instances[1].interval = request(&[100, 400]);
+    for (instance, process, latencies_ns) in [
+        (Some(0), Some(10), &[100, 200][..]),
+        (Some(0), Some(11), &[300, 9_000]),
+        (Some(1), Some(10), &[100, 400]),
+        (Some(0), None, &[100]),
+        // As a process that closed its context and opened another.
+        (Some(1), Some(10), &[500]),
+    ] {
+        snapshot.objects.push(ObjectSnapshot {
+            instance,
+            owner: process.map(|id| Owner {
+                process: Process { id, name: None },
+                context: None,
+                hwpt: 4,
+            }),
+            interval: request(latencies_ns),
+            total: Activity::default(),
+        });
+    }
+    snapshot
+}
+
+#[test]
+fn the_columns_of_every_scope_add_up_to_what_it_did_in_the_interval() {
+    let mut series = Series::default();
+    let snapshot = objects(1);
+    series.push(&snapshot);
+    series.push(&objects(2));
+    series.push(&super::tests::snapshot(2, 3));
+    let mut scopes = vec![
+        Scope::Everything,
+        instance(0),
+        instance(1),
+        Scope::Process(10),
+        Scope::Process(11),
+    ];
+    let objects = snapshot.objects.iter();
+    scopes.extend(objects.filter_map(|one| Scope::of_object(&snapshot, one)));
+    assert_eq!(scopes.len(), 9);
+    for scope in scopes {
+        let did = scope.interval(&snapshot).expect("it is there");
+        let columns = series.columns(&scope, Stage::Request, 100);
+        let sums = columns.iter().map(|column| {
+            let sum: u64 = column.counts.iter().map(|(_, count)| count).sum();
+            assert_eq!(sum, column.recorded);
+            sum
+        });
+        let recorded = did.request.recorded;
+        assert_eq!(
+            sums.collect::<Vec<_>>(),
+            [recorded, recorded, 0],
+            "{scope:?}"
+        );
+        for (band, count) in &columns[0].counts {
+            let in_band = did
+                .request
+                .latency
+                .count_between(band.low_ns(), band.high_ns());
+            assert_eq!(*count, in_band, "{scope:?} {band:?}");
+        }
+    }
+    for unknown in [instance(2), Scope::Process(12)] {
+        let columns = series.columns(&unknown, Stage::Request, 100);
+        assert!(columns.iter().all(|one| one.recorded == 0));
+    }
+}
+
+#[test]
+fn many_objects_for_an_hour_stay_within_their_memory() {
+    let mut busy = objects(0);
+    let object = busy.objects[0].clone();
+    busy.objects = (0..256)
+        .map(|number| {
+            let mut one = object.clone();
+            if let Some(owner) = &mut one.owner {
+                owner.process.id = number / 4;
+                owner.hwpt = number;
+            }
+            one
+        })
+        .collect();
+    let mut of_one = Series::default();
+    of_one.push(&busy);
+    let mut series = Series::default();
+    for at in 1..=3600 {
+        let mut column = Column::clone(&of_one.columns[0]);
+        column.begin += SECOND * at;
+        column.end += SECOND * at;
+        series.add(column);
+        assert!(series.bytes() <= BYTES_MAX, "{} bytes", series.bytes());
+    }
+    let whole = series.columns(&Scope::Process(63), Stage::Request, 1);
+    assert_eq!(whole.iter().map(|one| one.recorded).sum::<u64>(), 3600 * 8);
+}
+
+#[test]
+fn what_came_after_a_moment_can_be_left_out() {
+    let mut series = Series::default();
+    for second in 0..5 {
+        series.push(&requests(second, &[1000, 2000]));
+    }
+    let earlier = series.until(requests(2, &[]).taken_at);
+    assert_eq!(columns(&earlier, 9), columns(&series, 9)[..3]);
+    assert!(earlier.bytes() < series.bytes());
+    assert!(columns(&series.until(UNIX_EPOCH), 9).is_empty());
 }
 
 #[test]
@@ -155,8 +319,8 @@ fn an_hour_of_64_instances_and_5_stages_stays_within_its_memory_and_loses_no_cou
         series.add(column);
         assert!(series.bytes() <= BYTES_MAX, "{} bytes", series.bytes());
     }
-    for name in ["model-vtd0", "model-vtd63"] {
-        let all = series.columns(name, Stage::HostSubmission, usize::MAX);
+    for number in [0, 63] {
+        let all = series.columns(&instance(number), Stage::HostSubmission, usize::MAX);
         let recorded: u64 = all.iter().map(|one| one.recorded).sum();
         assert_eq!(recorded, 3600 * LATENCIES, "all of the hour is there");
         let last_minute = &all[all.len() - 60..];
@@ -182,4 +346,32 @@ fn what_never_fits_is_bounded_all_the_same() {
         many.push(&idle);
     }
     assert!(many.columns.len() <= COLUMNS_MAX);
+}
+
+#[test]
+fn columns_that_are_gone_on_with_are_those_that_are_told_anew() {
+    // Once so that columns are forgotten, once so that they become one.
+    for (keep, bytes_max) in [(40 * SECOND, BYTES_MAX), (KEPT, 6000)] {
+        let mut series = Series::new(keep, bytes_max);
+        let sizes = [0, 1, 2, 3, 7, 30, 100];
+        let told = |series: &Series, at_most| series.columns(&instance(0), Stage::Request, at_most);
+        let mut grown = sizes.map(|at_most| told(&series, at_most));
+        for at in 1..150_u64 {
+            let latencies: Vec<u64> = (0..at % 7).map(|n| 100 + at * n * 37 % 9_000).collect();
+            let mut snapshot = requests(at, &latencies);
+            snapshot.interval = SECOND;
+            if at % 31 == 0 {
+                snapshot.interval *= 2;
+            }
+            series.push(&snapshot);
+            for one in &mut grown {
+                // Some are not asked for in every interval.
+                if one.at_most % 3 != 0 || at % 4 == 0 {
+                    series.refresh(one);
+                    assert_eq!(**one, *told(&series, one.at_most), "{at}");
+                }
+            }
+        }
+        assert!(series.rearranged > 0);
+    }
 }

@@ -92,6 +92,16 @@ impl StageActivity {
         (stage != Stage::Unattributed).then_some(self.items)
     }
 
+    /// The same without its latencies.
+    fn without_latencies(&self) -> Self {
+        Self {
+            latency: serial::histogram::empty(),
+            batches: self.batches.clone(),
+            error_codes: self.error_codes.clone(),
+            ..*self
+        }
+    }
+
     /// Items per event: entries per request, commands per submission. `None`
     /// before the first event.
     #[must_use]
@@ -182,11 +192,23 @@ impl Activity {
         self.guest.is_empty() && stages.all(|stage| self.stage(stage).is_empty())
     }
 
-    /// Takes in what came after.
-    pub(crate) fn add(&mut self, later: &Self) {
+    /// Takes in what came after, or what another did.
+    pub fn add(&mut self, later: &Self) {
         self.guest.add(&later.guest);
         for (stage, mine) in self.stages_mut() {
             mine.add(later.stage(stage));
+        }
+    }
+
+    /// The counts of it, without the latencies.
+    pub(crate) fn without_latencies(&self) -> Self {
+        Self {
+            guest: self.guest,
+            request: self.request.without_latencies(),
+            submission: self.submission.without_latencies(),
+            driver_op: self.driver_op.without_latencies(),
+            unattributed: self.unattributed.without_latencies(),
+            host_submission: self.host_submission.without_latencies(),
         }
     }
 
