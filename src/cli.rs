@@ -18,17 +18,21 @@ signal before it was done."
 
 mod agent;
 mod bench;
+mod look;
 mod record;
 mod replay;
+mod show;
 mod slow;
 
 pub(crate) use agent::{AgentArgs, Histograms, Listen, Otlp, Socket, listen, otlp, socket};
 pub(crate) use bench::{
-    AgentCostArgs, AttachCostArgs, BatchingArgs, BenchCommand, FrontEndArgs, IntegrityArgs,
-    PoliciesArgs, ProbeCostArgs,
+    AgentCostArgs, AttachCostArgs, BatchingArgs, BenchCommand, DashboardArgs, FrontEndArgs,
+    IntegrityArgs, PoliciesArgs, ProbeCostArgs,
 };
+pub(crate) use look::LookArgs;
 pub(crate) use record::{HindsightArgs, RecordArgs, length, window};
 pub(crate) use replay::ReplayFileArgs;
+pub(crate) use show::{ShowArgs, TopFormat};
 pub(crate) use slow::{SlowArgs, threshold};
 
 const EXIT_CODES: &str = exit_codes!();
@@ -129,6 +133,12 @@ pub(crate) struct TopArgs {
     pub(crate) measure: MeasureArgs,
     #[command(flatten)]
     pub(crate) show: ShowArgs,
+    #[command(flatten)]
+    pub(crate) look: LookArgs,
+    /// Print the settings of the dashboard with their defaults, as
+    /// $XDG_CONFIG_HOME/hwptop/top.toml (or ~/.config/hwptop/top.toml) may have them, and end
+    #[arg(long)]
+    pub(crate) print_config: bool,
 }
 
 /// What is measured, and how.
@@ -174,20 +184,6 @@ impl MeasureArgs {
     pub(crate) fn interval(&self) -> Duration {
         self.interval.unwrap_or(INTERVAL)
     }
-}
-
-/// How snapshots are shown.
-#[derive(Args, Debug)]
-pub(crate) struct ShowArgs {
-    /// Print one snapshot, of one interval or with --passes of the whole replay, and end
-    #[arg(long, conflicts_with = "count")]
-    pub(crate) once: bool,
-    /// Print N snapshots and end
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
-    pub(crate) count: Option<u64>,
-    /// How to print snapshots; all but text imply no dashboard
-    #[arg(long, value_enum, value_name = "F", default_value_t)]
-    pub(crate) format: TopFormat,
 }
 
 /// Ways to watch the kernel, the best first.
@@ -237,20 +233,6 @@ impl ReplayArgs {
         .into_iter()
         .find_map(|(option, given)| given.then_some(option))
     }
-}
-
-/// How `top` prints snapshots.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
-pub(crate) enum TopFormat {
-    /// A table
-    #[default]
-    Text,
-    /// One JSON document a line
-    Json,
-    /// A row per instance and stage
-    Csv,
-    /// One picture of the dashboard, after the last snapshot
-    Svg,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]

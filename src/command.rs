@@ -2,7 +2,9 @@
 
 mod agent;
 mod attached;
+mod baseline;
 mod bench;
+mod beside;
 mod captures;
 mod doctor;
 mod feed;
@@ -15,7 +17,8 @@ mod top;
 
 pub(crate) use agent::agent;
 pub(crate) use bench::{
-    agent_cost, attach_cost, batching, front_end, integrity, list_suites, policies, probe_cost,
+    agent_cost, attach_cost, batching, dashboard as bench_dashboard, front_end, integrity,
+    list_suites, policies, probe_cost,
 };
 pub(crate) use doctor::doctor;
 pub(crate) use record::record;

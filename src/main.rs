@@ -5,6 +5,7 @@ mod command;
 mod failure;
 mod output;
 mod target;
+mod toml_file;
 
 use std::process::ExitCode;
 
@@ -27,6 +28,7 @@ fn main() -> ExitCode {
         Some(Command::Bench(BenchCommand::Integrity(args))) => command::integrity(&args),
         Some(Command::Bench(BenchCommand::AgentCost(args))) => command::agent_cost(&args),
         Some(Command::Bench(BenchCommand::AttachCost(args))) => command::attach_cost(&args),
+        Some(Command::Bench(BenchCommand::Dashboard(args))) => command::bench_dashboard(&args),
         Some(Command::Report(args)) => command::report(&args),
         Some(Command::Replay(args)) => command::replay(&args),
         Some(Command::Agent(args)) => command::agent(args),

@@ -1,7 +1,16 @@
-//! Which CPUs threads run on.
+//! Which CPUs threads run on, and for how long.
+
+use std::time::Duration;
 
 use rustix::io::Result;
 use rustix::thread::{CpuSet, Pid, sched_getaffinity, sched_getcpu, sched_setaffinity};
+use rustix::time::{ClockId, clock_gettime};
+
+/// CPU time of the calling thread.
+pub(crate) fn thread_cpu() -> Duration {
+    // It never is before its start.
+    Duration::try_from(clock_gettime(ClockId::ThreadCPUTime)).unwrap_or_default()
+}
 
 /// The CPUs that the calling thread may use, in ascending order.
 pub(crate) fn allowed() -> Result<Vec<usize>> {

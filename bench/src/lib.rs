@@ -16,6 +16,7 @@ mod mock;
 pub mod run_file;
 pub mod staged;
 pub mod suite;
+mod terminal;
 mod timed;
 pub mod unmaps;
 

@@ -4,6 +4,7 @@ mod agent_cost;
 mod attach_cost;
 mod batching;
 mod bpftrace;
+mod dashboard;
 mod front_end;
 mod integrity;
 mod kernel_cost;
@@ -18,6 +19,10 @@ pub use attach_cost::{AttachCost, attach_cost};
 pub use batching::{
     Amount, BATCHES, BatchingError, Driven, MOCK_NAME, SubjectError, Sweep, batching,
 };
+pub use dashboard::{
+    Beside, DashboardConfig, DashboardCost, DashboardError, Drawing, Round, ScreenCost, Scroll,
+    Shows, Used, dashboard,
+};
 pub use front_end::{Doorbells, FrontEndError, FrontEndPoint, front_end};
 pub use integrity::{Check, Finding, Integrity, IntegrityError, integrity};
 pub use kernel_cost::{
@@ -27,7 +32,7 @@ pub use policies::{Delivery, PoliciesError, PolicyPoint, VCPUS, policies};
 pub use probe_cost::{Absent, ProbeCost, ProbeCostError, Variant, VariantCost, probe_cost};
 
 /// Name and purpose of every suite, as `hwptop bench list` prints them.
-pub const SUITES: [(&str, &str); 7] = [
+pub const SUITES: [(&str, &str); 8] = [
     (
         "batching",
         "what a batch of 1 to 1024 entries costs, per entry",
@@ -56,5 +61,9 @@ pub const SUITES: [(&str, &str); 7] = [
     (
         "attach-cost",
         "what putting the kernel probes on and taking them off costs, and what it leaves",
+    ),
+    (
+        "dashboard",
+        "what the dashboard costs: a frame of each screen, bytes, many rows, CPU beside none",
     ),
 ];

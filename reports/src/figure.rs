@@ -24,8 +24,9 @@ pub(crate) fn grouped(value: f64) -> String {
     text
 }
 
-/// Seconds since 1970-01-01 UTC as a date and a time of day.
-pub(crate) fn utc(unix_s: u64) -> String {
+/// Seconds since 1970-01-01 UTC as a date and a time of day, `2026-11-23 06:30:00 UTC`.
+#[must_use]
+pub fn utc(unix_s: u64) -> String {
     let (days, second) = (unix_s / 86_400, unix_s % 86_400);
     // Days since 0000-03-01, so that the leap day is the last of its year; after
     // Howard Hinnant, "chrono-Compatible Low-Level Date Algorithms".

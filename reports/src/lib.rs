@@ -23,4 +23,5 @@ mod write;
 mod fixture;
 
 pub use error::ReportError;
+pub use figure::utc;
 pub use write::write;

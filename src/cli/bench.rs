@@ -2,7 +2,7 @@ use std::{path::PathBuf, time::Duration};
 
 use clap::{Args, Subcommand};
 
-use super::{Format, interval};
+use super::{Format, interval, show::size};
 use crate::target::Target;
 
 /// What the help of a suite ends with.
@@ -62,6 +62,16 @@ pub(crate) enum BenchCommand {
     /// Beside the times: what eBPF the kernel held before and after, of every process.
     #[command(after_help = example!("attach-cost --rounds 100"))]
     AttachCost(AttachCostArgs),
+    /// What the dashboard costs: a frame of each screen beside ratatui's bare diff, bytes
+    /// written, a long table that scrolls, CPU time of a process with and without it
+    ///
+    /// A frame is drawn from a new snapshot, and what has changed since the one before is found;
+    /// the bare diff is the second part alone, in the same two buffers. CPU time is that of
+    /// processes with ten snapshots a second: one with the dashboard on a pseudo-terminal, one
+    /// that prints JSON, and one that prints nothing; where eBPF can be loaded both watch modelled guests of
+    /// this process, else they have them within themselves.
+    #[command(after_help = example!("dashboard --recording docs/kernel.jsonl --rounds 0"))]
+    Dashboard(DashboardArgs),
 }
 
 #[derive(Args, Debug)]
@@ -172,6 +182,35 @@ pub(crate) struct AttachCostArgs {
     /// How often they are put on and taken off
     #[arg(long, value_name = "N", default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     pub(crate) rounds: u32,
+    /// How to print the figures
+    #[arg(long, value_enum, value_name = "F", default_value_t)]
+    pub(crate) format: Format,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct DashboardArgs {
+    /// Draw what is in a recording: it may have processes and outliers
+    /// [default: modelled instances, live]
+    #[arg(long, value_name = "NAME.jsonl")]
+    pub(crate) recording: Option<PathBuf>,
+    /// Modelled instances, 1 to 64
+    #[arg(long, value_name = "N", default_value_t = 8, value_parser = clap::value_parser!(u16).range(1..=64))]
+    pub(crate) instances: u16,
+    /// Columns and rows of the screen, 1x1 to 500x200
+    #[arg(long, value_name = "CxR", default_value = "200x50", value_parser = size)]
+    pub(crate) size: (u16, u16),
+    /// Frames of each screen
+    #[arg(long, value_name = "N", default_value_t = 1000, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    pub(crate) frames: u32,
+    /// Rows of the table that scrolls
+    #[arg(long, value_name = "N", default_value_t = 1000, value_parser = clap::value_parser!(u16).range(1..=10_000))]
+    pub(crate) rows: u16,
+    /// Rounds of the processes, each in turn; 0 leaves them out
+    #[arg(long, value_name = "N", default_value_t = 6, value_parser = clap::value_parser!(u32).range(0..=1000))]
+    pub(crate) rounds: u32,
+    /// Watch each process for this long in each round, 10ms to 1h
+    #[arg(long, value_name = "TIME", default_value = "10s", value_parser = interval)]
+    pub(crate) time: Duration,
     /// How to print the figures
     #[arg(long, value_enum, value_name = "F", default_value_t)]
     pub(crate) format: Format,

@@ -3,7 +3,7 @@ use std::path::PathBuf;
 use clap::Args;
 use hwptop_bench::fleet::Pace;
 
-use super::{ShowArgs, speed};
+use super::{LookArgs, ShowArgs, speed};
 
 const AFTER_HELP: &str = concat!(
     "\
@@ -16,6 +16,7 @@ Examples:
   hwptop replay hwptop-recording.jsonl --step         an interval for each press of n
   hwptop replay hwptop-recording.jsonl --once         all of it in one table
   hwptop replay hwptop-recording.jsonl --format csv   every interval, for a script
+  hwptop replay new.jsonl --once --baseline old.jsonl one recording against another
 
 ",
     exit_codes!()
@@ -37,4 +38,6 @@ pub(crate) struct ReplayFileArgs {
     /// How to show it
     #[command(flatten)]
     pub(crate) show: ShowArgs,
+    #[command(flatten)]
+    pub(crate) look: LookArgs,
 }

@@ -162,6 +162,10 @@ impl Feed for Attached {
         Some(self.pace)
     }
 
+    fn whose_pace(&self) -> Option<&'static str> {
+        Some("the interval is the agent's own: `hwptop agent --interval` sets it")
+    }
+
     fn note(&mut self) -> Option<String> {
         match &self.gone {
             Some(gone) => Some(format!(

@@ -19,12 +19,14 @@ use crate::{
 mod agent;
 mod attach;
 mod batching;
+mod dashboard;
 mod kernel;
 mod print;
 
 pub(crate) use agent::agent_cost;
 pub(crate) use attach::attach_cost;
 pub(crate) use batching::batching;
+pub(crate) use dashboard::dashboard;
 pub(crate) use kernel::integrity;
 
 pub(crate) fn list_suites() -> Result<(), Failure> {

@@ -29,6 +29,12 @@ pub(super) trait Feed {
         None
     }
 
+    /// Whose the length of intervals is and what sets it, where it is not the dashboard's to
+    /// choose.
+    fn whose_pace(&self) -> Option<&'static str> {
+        None
+    }
+
     /// How long after the one before the next snapshot is to be shown, where each has a time of
     /// its own.
     fn pause(&self) -> Option<Duration> {

@@ -8,12 +8,13 @@ use std::{
 use anyhow::anyhow;
 use hwptop_agent::{RecordingError, Replay, snapshot::Snapshot};
 use hwptop_bench::fleet::Pace;
-use hwptop_tui::Advance;
+use hwptop_tui::{Advance, Baseline};
 
 use super::{
+    baseline::baseline,
     feed::{Feed, FeedError},
     signals::stop_flag,
-    top::{dashboard, is_interactive, wait},
+    top::{Settings, dashboard, is_interactive, wait},
 };
 use crate::{
     cli::ReplayFileArgs,
@@ -25,29 +26,39 @@ use crate::{
 const FASTEST: Duration = Duration::from_millis(10);
 
 pub(crate) fn replay(args: &ReplayFileArgs) -> Result<(), Failure> {
+    let settings = is_interactive(&args.show)
+        .then(|| Settings::of(&args.look))
+        .transpose()?;
     let mut recorded = Recorded::open(&args.file, args.speed)?;
+    let baseline = baseline(&args.show)?;
     let stop = stop_flag()?;
-    if is_interactive(&args.show) {
+    if let Some(settings) = settings {
         let advance = if args.step {
             Advance::OnKey
         } else {
             Advance::Every(FASTEST)
         };
-        dashboard(&mut recorded, advance, &stop)?;
+        dashboard(&mut recorded, settings, advance, baseline, &stop)?;
     } else if args.step {
         return Err(Failure::input(anyhow!(
             "--step is for the dashboard: it needs a terminal, and --format text without --once and --count"
         )));
     } else {
-        print(&mut recorded, args, &stop)?;
+        print(&mut recorded, args, baseline, &stop)?;
     }
     Ok(())
 }
 
 /// Prints every snapshot, or with --once the last one, whose totals are those of all.
-fn print(recorded: &mut Recorded, args: &ReplayFileArgs, stop: &AtomicBool) -> Result<(), Failure> {
+fn print(
+    recorded: &mut Recorded,
+    args: &ReplayFileArgs,
+    baseline: Option<Baseline>,
+    stop: &AtomicBool,
+) -> Result<(), Failure> {
     let stopped = || stop.load(Ordering::Relaxed);
-    let mut printer = SnapshotPrinter::new(io::stdout().lock(), args.show.format);
+    let out = io::stdout().lock();
+    let mut printer = SnapshotPrinter::new(out, &args.show)?.against(baseline);
     let mut last = None;
     let mut shown = 0;
     while args.show.count.is_none_or(|count| shown < count) && !recorded.has_ended() {
@@ -63,7 +74,9 @@ fn print(recorded: &mut Recorded, args: &ReplayFileArgs, stop: &AtomicBool) -> R
             break;
         };
         if args.show.once {
-            last = Some(snapshot);
+            if let Some(before) = last.replace(snapshot) {
+                printer.pass(&before);
+            }
         } else {
             printer.print(snapshot)?;
             shown += 1;
@@ -137,6 +150,10 @@ impl Feed for Recorded {
 
     fn pause(&self) -> Option<Duration> {
         Some(self.until_next().max(FASTEST))
+    }
+
+    fn whose_pace(&self) -> Option<&'static str> {
+        Some("intervals are as they were recorded: --speed plays them faster or slower")
     }
 
     fn is_file(&self) -> bool {

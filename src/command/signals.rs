@@ -1,4 +1,7 @@
-use std::sync::{Arc, atomic::AtomicBool};
+use std::{
+    io,
+    sync::{Arc, atomic::AtomicBool},
+};
 
 use signal_hook::{
     consts::{SIGHUP, SIGINT, SIGTERM, SIGUSR1},
@@ -17,6 +20,13 @@ pub(super) fn stop_flag() -> Result<Arc<AtomicBool>, Failure> {
         flag::register(signal, Arc::clone(&stop))?;
     }
     Ok(stop)
+}
+
+/// A flag that `signal` sets each time, in place of what it would do.
+pub(super) fn flag_of(signal: i32) -> io::Result<Arc<AtomicBool>> {
+    let flag = Arc::default();
+    flag::register(signal, Arc::clone(&flag))?;
+    Ok(flag)
 }
 
 /// Lets SIGUSR1 be without effect: it asks for a dump, and would end who has nothing to dump.

@@ -1,5 +1,5 @@
 use std::{
-    io::{self, IsTerminal as _},
+    io::{self, IsTerminal as _, Write as _},
     sync::atomic::{AtomicBool, Ordering},
     thread,
     time::{Duration, Instant},
@@ -9,9 +9,9 @@ use hwptop_agent::kernel::{
     can_watch_kernel, facts::Facts, host::Host, instances::has_iommu, plan::plan,
 };
 use hwptop_agent::snapshot::Snapshot;
-use hwptop_tui::{Advance, SnapshotSource, SourceError, Theme, TuiError};
+use hwptop_tui::{Advance, App, Baseline, SnapshotSource, SourceError, TuiError};
 
-use super::{attached::Attached, feed::Feed, live::Live, signals::stop_flag};
+use super::{attached::Attached, baseline::baseline, feed::Feed, live::Live, signals::stop_flag};
 use crate::{
     cli::{MeasureArgs, ShowArgs, TopArgs, TopFormat},
     failure::Failure,
@@ -23,30 +23,53 @@ use crate::{
 /// looked at.
 const LOOK: Duration = Duration::from_millis(100);
 
+mod exports;
+mod job;
+mod outside;
+mod recordings;
+mod settings;
+
+use outside::Around;
+pub(super) use settings::Settings;
+
 pub(crate) fn top(args: &TopArgs) -> Result<(), Failure> {
+    if args.print_config {
+        return Ok(io::stdout().write_all(settings::template().as_bytes())?);
+    }
+    // What is wrong in them is said before anything is started.
+    let settings = is_interactive(&args.show).then(|| Settings::of(&args.look));
+    let settings = settings.transpose()?;
+    // A long file takes its time.
+    let baseline = baseline(&args.show)?;
     if let Some(Target::Agent { socket }) = &args.measure.target {
         let mut agent = Attached::start(&args.measure, socket)?;
         if is_interactive(&args.show) {
             agent.waits_for_its_return();
         }
-        return show(&mut agent, args);
+        return show(&mut agent, settings, baseline, args);
     }
-    show(&mut start(&args.measure)?, args)
+    show(&mut start(&args.measure)?, settings, baseline, args)
 }
 
-fn show(feed: &mut dyn Feed, args: &TopArgs) -> Result<(), Failure> {
+/// In the dashboard, where there are settings of it.
+fn show(
+    feed: &mut dyn Feed,
+    settings: Option<Settings>,
+    baseline: Option<Baseline>,
+    args: &TopArgs,
+) -> Result<(), Failure> {
     // Until here a signal ends the process at once: there is nothing to clean up.
     let stop = stop_flag()?;
-    if is_interactive(&args.show) {
+    if let Some(settings) = settings {
         let interval = feed.own_pace().unwrap_or(args.measure.interval());
-        return dashboard(feed, Advance::Every(interval), &stop);
+        return dashboard(feed, settings, Advance::Every(interval), baseline, &stop);
     }
     let count = match (args.show.count, args.show.once || !is_terminal()) {
         (Some(count), _) => Some(count),
         (None, true) => Some(1),
         (None, false) => None,
     };
-    headless(feed, args, count, &stop)
+    headless(feed, args, (count, baseline), &stop)
 }
 
 /// Starts what the arguments name, or what this machine offers.
@@ -59,7 +82,8 @@ pub(super) fn start(args: &MeasureArgs) -> Result<Live, Failure> {
 
 /// Whether a person looks on, and wants the dashboard.
 pub(super) fn is_interactive(show: &ShowArgs) -> bool {
-    is_terminal() && show.format == TopFormat::Text && !show.once && show.count.is_none()
+    let wants_it = show.format == TopFormat::Text && show.picture_option().is_none();
+    is_terminal() && wants_it && !show.once && show.count.is_none()
 }
 
 fn is_terminal() -> bool {
@@ -85,12 +109,21 @@ fn start_default(args: &MeasureArgs) -> Result<Live, Failure> {
 
 pub(super) fn dashboard(
     feed: &mut dyn Feed,
+    settings: Settings,
     advance: Advance,
+    baseline: Option<Baseline>,
     stop: &AtomicBool,
 ) -> Result<(), Failure> {
-    let theme = Theme::for_no_color(std::env::var_os("NO_COLOR").as_deref());
-    let shown = hwptop_tui::run(&mut Source(feed), advance, theme, stop);
+    let mut app = App::new(settings.theme).with_keys(settings.keys);
+    if let Some(baseline) = baseline {
+        app.compare_with(baseline);
+    }
+    let mut around = Around::new(settings.file)?;
+    let shown = hwptop_tui::run(app, &mut Source(feed), advance, &mut around, stop);
     feed.stop();
+    if let Some(line) = around.finish() {
+        remark(&line);
+    }
     shown.map_err(|error| match error {
         TuiError::Source(_) if feed.is_file() => Failure::input(error),
         _ => Failure::cannot(error),
@@ -117,6 +150,10 @@ impl SnapshotSource for Source<'_> {
         self.0.pause()
     }
 
+    fn own_pace(&self) -> Option<&'static str> {
+        self.0.whose_pace()
+    }
+
     fn note(&mut self) -> Option<String> {
         self.0.note()
     }
@@ -125,13 +162,14 @@ impl SnapshotSource for Source<'_> {
 fn headless(
     feed: &mut dyn Feed,
     args: &TopArgs,
-    count: Option<u64>,
+    (count, baseline): (Option<u64>, Option<Baseline>),
     stop: &AtomicBool,
 ) -> Result<(), Failure> {
     if let Some(line) = feed.remark() {
         remark(&line);
     }
-    let mut printer = SnapshotPrinter::new(io::stdout().lock(), args.show.format);
+    let out = io::stdout().lock();
+    let mut printer = SnapshotPrinter::new(out, &args.show)?.against(baseline);
     // One snapshot of a replay that ends covers all of it.
     let whole_replay = count == Some(1) && args.measure.replay.passes.is_some() && feed.is_replay();
     let mut taken = 0;

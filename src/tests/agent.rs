@@ -20,7 +20,7 @@ mod metrics;
 mod otlp;
 mod played;
 mod prometheus;
-mod recording;
+pub(crate) mod recording;
 mod returning;
 mod starting;
 

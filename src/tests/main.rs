@@ -1,12 +1,16 @@
 //! Tests of the built command: what a user types and what comes back.
 
+mod advice;
 mod agent;
 mod agent_cost;
 mod agreement;
 mod attach_cost;
 mod bad_input;
+mod baseline;
 mod closing;
 mod costs;
+mod dashboard;
+mod dashboard_bench;
 mod detach;
 mod doctor;
 mod exact;

@@ -4,7 +4,7 @@
 use std::{process::ExitCode, sync::atomic::AtomicBool, time::Duration};
 
 use hwptop_agent::snapshot::Snapshot;
-use hwptop_tui::{Advance, SourceError, Theme, run};
+use hwptop_tui::{Advance, App, SourceError, Theme, run};
 
 fn main() -> ExitCode {
     let how = std::env::args().nth(1).unwrap_or_default();
@@ -21,9 +21,10 @@ fn main() -> ExitCode {
     };
     let stop = AtomicBool::new(false);
     match run(
+        App::new(Theme::Sixteen),
         &mut source,
         Advance::Every(Duration::from_millis(50)),
-        Theme::Colour,
+        &mut (),
         &stop,
     ) {
         Ok(_) => ExitCode::SUCCESS,

@@ -1,15 +1,30 @@
-use hwptop_agent::snapshot::Snapshot;
+use std::{cell::RefCell, time::Instant};
+
+use hwptop_agent::{
+    Past,
+    compare::Blocks,
+    snapshot::{Scope, Snapshot},
+};
 use ratatui::{
     Frame,
     buffer::Buffer,
-    crossterm::event::{KeyCode, KeyEvent},
+    crossterm::event::{KeyCode, KeyEvent, KeyEventKind, KeyModifiers},
     layout::Rect,
 };
 
 use crate::{
-    Theme,
+    Baseline, Export, ExportForm, Keys, Recorded, Said, Theme,
+    baseline::{self, Comparing},
+    drawn::Drawn,
+    held::Held,
     history::History,
-    keys::{self, Action},
+    keys::Action,
+    message::Message,
+    pages,
+    prompt::{self, Prompt},
+    rows::{self, Listed},
+    screen::{Screen, Screens},
+    sort::Sort,
     svg, view,
 };
 
@@ -22,6 +37,18 @@ pub enum Flow {
     Next,
     /// The user wants to leave.
     Quit,
+    /// The user wants longer intervals.
+    Slower,
+    /// The user wants shorter intervals.
+    Faster,
+    /// The user wants what is selected to be recorded, or no more.
+    Record,
+    /// The user wants what is shown in a file.
+    Export(ExportForm),
+    /// The user has chosen another theme.
+    Theme,
+    /// The user wants the program to stop as a job of the shell.
+    Suspend,
 }
 
 /// What a picture is drawn from.
@@ -31,22 +58,52 @@ pub(crate) struct Picture {
     pub(crate) snapshot: Option<Snapshot>,
     /// What came before it.
     pub(crate) history: History,
+    /// The same, as it is compared with a baseline.
+    pub(crate) blocks: Blocks,
+}
+
+impl Picture {
+    /// Takes in the next snapshot.
+    pub(crate) fn push(&mut self, snapshot: Snapshot) {
+        self.history.push(&snapshot);
+        self.blocks.push(&snapshot);
+        self.snapshot = Some(snapshot);
+    }
+
+    /// As it was before its `intervals` newest, when `snapshot` was taken.
+    pub(crate) fn back_at(&self, snapshot: Snapshot, intervals: usize) -> Self {
+        Self {
+            history: self.history.before(intervals, &snapshot),
+            snapshot: Some(snapshot),
+            blocks: self.blocks.clone(),
+        }
+    }
 }
 
 /// The dashboard's state: what it knows and what it shows. It takes no
-/// snapshot and reads no key by itself. Memory is bounded: the last 512 p99
-/// figures per instance and stage, the last failed requests, and one snapshot (two while paused).
+/// snapshot and reads no key by itself. Memory is bounded: see [`History`] and [`Past`].
 #[derive(Debug)]
 pub struct App {
     pub(crate) theme: Theme,
     pub(crate) ended: bool,
     /// What is to be known of the source beside its snapshots.
     pub(crate) note: Option<String>,
-    pub(crate) help: bool,
-    /// Rows of the table that are scrolled out at its top.
-    pub(crate) skipped: usize,
+    pub(crate) screens: Screens,
+    /// The filter while it is typed.
+    pub(crate) prompt: Option<Prompt>,
+    pub(crate) drawn: RefCell<Drawn>,
+    pub(crate) listed: Listed,
+    pub(crate) comparing: Comparing,
+    pub(crate) keys: Keys,
+    /// What the last action did.
+    pub(crate) message: Option<Message>,
+    /// How far the recording is, if there is one.
+    pub(crate) recorded: Option<Recorded>,
+    /// Whether the user is asked what to export as.
+    pub(crate) asks_for_form: bool,
     live: Picture,
-    paused: Option<Picture>,
+    past: Past,
+    paused: Option<Held>,
 }
 
 impl App {
@@ -57,17 +114,38 @@ impl App {
             theme,
             ended: false,
             note: None,
-            help: false,
-            skipped: 0,
+            screens: Screens::default(),
+            prompt: None,
+            drawn: RefCell::default(),
+            listed: Listed::default(),
+            comparing: Comparing::default(),
+            keys: Keys::default(),
+            message: None,
+            recorded: None,
+            asks_for_form: false,
             live: Picture::default(),
+            past: Past::default(),
             paused: None,
         }
     }
 
+    /// The same with other keys.
+    #[must_use]
+    pub fn with_keys(self, keys: Keys) -> Self {
+        Self { keys, ..self }
+    }
+
     /// Takes in the next snapshot. While paused it is kept but not shown.
     pub fn update(&mut self, snapshot: Snapshot) {
-        self.live.history.push(&snapshot);
-        self.live.snapshot = Some(snapshot);
+        self.past.push(&snapshot);
+        self.live.push(snapshot);
+        self.listed = Listed::default();
+        baseline::refresh(self);
+    }
+
+    /// Compares with `baseline` from now on.
+    pub fn compare_with(&mut self, baseline: Baseline) {
+        self.comparing.set_baseline(baseline);
     }
 
     /// No snapshot will follow: the last one stays, marked ENDED.
@@ -84,35 +162,154 @@ impl App {
 
     /// Does what `key` asks for.
     pub fn on_key(&mut self, key: KeyEvent) -> Flow {
-        match keys::action_of(key) {
-            // Esc closes what is open before it leaves the program.
-            Some(Action::Quit) if self.help && key.code == KeyCode::Esc => self.help = false,
-            Some(Action::Quit) => return Flow::Quit,
-            Some(Action::Next) => return Flow::Next,
-            Some(Action::Help) => self.help = !self.help,
-            Some(Action::Pause) => {
+        if self.prompt.is_some() {
+            return prompt::on_key(self, key);
+        }
+        if self.asks_for_form && !key.modifiers.contains(KeyModifiers::CONTROL) {
+            return self.answer(key);
+        }
+        match self.keys.action_of(key) {
+            Some(action) => self.act(action),
+            None => Flow::Continue,
+        }
+    }
+
+    /// Takes `key` for what to export as; any but those that are offered is none.
+    fn answer(&mut self, key: KeyEvent) -> Flow {
+        if key.kind == KeyEventKind::Release {
+            return Flow::Continue;
+        }
+        self.asks_for_form = false;
+        match key.code {
+            KeyCode::Char('c') => Flow::Export(ExportForm::Csv),
+            KeyCode::Char('j') => Flow::Export(ExportForm::Json),
+            KeyCode::Char('s') => Flow::Export(ExportForm::Svg),
+            _ => Flow::Continue,
+        }
+    }
+
+    pub(crate) fn act(&mut self, action: Action) -> Flow {
+        let flow = self.follow(action);
+        baseline::refresh(self);
+        flow
+    }
+
+    fn follow(&mut self, action: Action) -> Flow {
+        if pages::act(self, action) {
+            return Flow::Continue;
+        }
+        match action {
+            Action::Quit => return Flow::Quit,
+            Action::Next => return Flow::Next,
+            Action::Slower => return Flow::Slower,
+            Action::Faster => return Flow::Faster,
+            Action::Record => return Flow::Record,
+            Action::Export if self.picture().snapshot.is_some() => self.asks_for_form = true,
+            Action::Export => self.say(Err("nothing has been measured yet".to_owned())),
+            Action::Suspend => return Flow::Suspend,
+            Action::Theme => {
+                self.theme = self.theme.next();
+                return Flow::Theme;
+            }
+            Action::Pause => {
                 self.paused = match self.paused {
                     Some(_) => None,
-                    None => Some(self.live.clone()),
+                    None => Some(Held::new(self.live.clone(), self.past.clone())),
                 }
             }
-            Some(Action::Up) => self.skipped = self.skipped.saturating_sub(1),
-            Some(Action::Down) => {
-                let rows = self
-                    .picture()
-                    .snapshot
-                    .as_ref()
-                    .map_or(0, |one| one.instances.len());
-                self.skipped = (self.skipped + 1).min(rows.saturating_sub(1));
+            Action::Earlier => self.go(-1),
+            Action::Later => self.go(1),
+            Action::Help if self.screens.here().screen == Screen::Help => {
+                self.screens.back();
             }
-            None => {}
+            Action::Help => self.screens.open(Screen::Help),
+            Action::Back if !self.screens.here().filter.is_empty() => {
+                self.screens.here_mut().filter.clear();
+            }
+            Action::Back => {
+                self.screens.back();
+            }
+            Action::Instances => self.screens.home(),
+            Action::Outliers => self.screens.open(Screen::Outliers),
+            Action::Compare => baseline::open(self),
+            Action::Baseline => baseline::take(self),
+            Action::Stage => baseline::next_stage(self),
+            Action::Health => self.screens.open(Screen::Health),
+            Action::Open => {
+                if let Some(scope) = rows::selected(self) {
+                    self.screens.open(Screen::Part(scope));
+                }
+            }
+            Action::Up => rows::select(self, -1),
+            Action::Down => rows::select(self, 1),
+            Action::PageUp => rows::select(self, -rows::page(self)),
+            Action::PageDown => rows::select(self, rows::page(self)),
+            Action::First => rows::select(self, isize::MIN),
+            Action::Last => rows::select(self, isize::MAX),
+            Action::Filter => prompt::open(self),
+            Action::Sort => rows::sort(self, Sort::next),
+            Action::Reverse => rows::sort(self, |sort, _| sort.reverse()),
         }
         Flow::Continue
     }
 
+    /// Goes through the intervals that are kept.
+    fn go(&mut self, by: isize) {
+        match &mut self.paused {
+            Some(held) => held.go(by),
+            None => self.say(Err("only while the picture is held".to_owned())),
+        }
+    }
+
+    /// What the row is that the user has selected, or else the screen.
+    pub(crate) fn selection(&self) -> Scope {
+        let place = self.screens.below_help();
+        let selected = place.selected.is_some().then(|| rows::selected(self));
+        selected.flatten().unwrap_or_else(|| place.scope())
+    }
+
+    /// What is shown in `form` on a screen of this size, and what it is of; `None` where nothing
+    /// is.
+    pub(crate) fn export(
+        &self,
+        form: ExportForm,
+        (columns, rows): (u16, u16),
+    ) -> Option<(Export, Scope)> {
+        let scope = self.screens.below_help().scope();
+        let narrowed = || {
+            let snapshot = self.picture().snapshot.as_ref()?;
+            Some(Box::new(snapshot.narrowed(&scope)))
+        };
+        let export = match form {
+            ExportForm::Csv => Export::Csv(narrowed()?),
+            ExportForm::Json => Export::Json(narrowed()?),
+            ExportForm::Svg => Export::Svg(self.to_svg(columns, rows)),
+        };
+        Some((export, scope))
+    }
+
+    /// Tells the user, for some seconds.
+    pub(crate) fn say(&mut self, said: Said) {
+        self.message = Some(Message::of(said));
+    }
+
+    /// Takes back what has been told for long enough; whether there was anything.
+    pub(crate) fn fall_silent(&mut self, now: Instant) -> bool {
+        self.message.take_if(|said| said.is_over(now)).is_some()
+    }
+
+    /// How far the recording is, if there is one; whether that is news.
+    pub(crate) fn tell_recorded(&mut self, recorded: Option<Recorded>) -> bool {
+        let is_new = self.recorded != recorded;
+        self.recorded = recorded;
+        is_new
+    }
+
     /// Draws the dashboard over the whole frame.
     pub fn draw(&self, frame: &mut Frame) {
-        view::draw(self, frame.area(), frame.buffer_mut());
+        let drawn = view::draw(self, frame.area(), frame.buffer_mut());
+        self.screens.below_help().top.set(drawn.top);
+        self.drawn.replace(drawn);
     }
 
     /// The dashboard on a screen of `columns` by `rows` characters, as SVG.
@@ -129,8 +326,24 @@ impl App {
         self.paused.is_some()
     }
 
+    /// Gives away what was seen until now, and lets the picture go on.
+    pub(crate) fn take_blocks(&mut self) -> Blocks {
+        self.paused = None;
+        std::mem::take(&mut self.live.blocks)
+    }
+
+    /// The held picture, while there is one.
+    pub(crate) fn held(&self) -> Option<&Held> {
+        self.paused.as_ref()
+    }
+
+    /// The picture of now, whether it is shown or not.
+    pub(crate) fn live(&self) -> &Picture {
+        &self.live
+    }
+
     /// What is to be shown: the held picture while paused.
     pub(crate) fn picture(&self) -> &Picture {
-        self.paused.as_ref().unwrap_or(&self.live)
+        self.paused.as_ref().map_or(&self.live, Held::picture)
     }
 }

@@ -5,14 +5,16 @@ use std::{borrow::Cow, time::Duration};
 
 use hwptop_agent::{
     InstanceKind,
-    snapshot::{Activity, InstanceSnapshot, ObjectSnapshot, StageActivity},
+    snapshot::{Activity, InstanceSnapshot, ObjectSnapshot, Scope, Snapshot, StageActivity},
 };
 
 use crate::{figure, object};
 
 mod layout;
+mod names;
 
 pub(crate) use layout::{Layout, Slot};
+pub(crate) use names::NameWidths;
 
 /// One column right of the name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -169,6 +171,11 @@ impl Column {
         matches!(self, Self::Sparkline)
     }
 
+    /// Whether its figure is marked where it leaves its own history.
+    pub(crate) const fn can_be_unusual(self) -> bool {
+        matches!(self, Self::Request(Mark::P99) | Self::Submission(Mark::P99))
+    }
+
     /// Columns on the screen; the least it can do with for a sparkline.
     pub(crate) const fn width(self) -> u16 {
         match self {
@@ -182,22 +189,59 @@ impl Column {
 
     /// What the column says about `row`.
     pub(crate) fn text(self, row: &Row) -> String {
-        let activity = row.activity;
+        match self.value(row) {
+            Some(value) => self.said(value),
+            None if self.is_history() => String::new(),
+            None => figure::ABSENT.to_owned(),
+        }
+    }
+
+    /// The figure that the column shows of `row`, in its own unit; `None` where it is absent.
+    pub(crate) fn value(self, row: &Row) -> Option<f64> {
+        let activity = &row.activity;
         let per_second = |events: u64| {
             let seconds = row.over.as_secs_f64();
-            (seconds > 0.0).then(|| figure::scaled(events as f64 / seconds))
+            (seconds > 0.0).then(|| events as f64 / seconds)
         };
-        let text = match self {
+        let latency = |ns: Option<u64>| ns.map(|ns| ns as f64);
+        match self {
             Self::Requests => per_second(activity.request.seen),
             Self::Entries => per_second(activity.request.items),
-            Self::EntriesPerRequest => activity.request.batch_factor().map(figure::ratio),
-            Self::CommandsPerSubmission => activity.submission.batch_factor().map(figure::ratio),
-            Self::Request(mark) => mark.of(&activity.request).map(figure::latency),
-            Self::Submission(mark) => mark.of(&activity.submission).map(figure::latency),
-            Self::Errors => Some(figure::count(row.errors)),
-            Self::Sparkline => Some(String::new()),
-        };
-        text.unwrap_or_else(|| figure::ABSENT.to_owned())
+            Self::EntriesPerRequest => activity.request.batch_factor(),
+            Self::CommandsPerSubmission => activity.submission.batch_factor(),
+            Self::Request(mark) => latency(mark.of(&activity.request)),
+            Self::Submission(mark) => latency(mark.of(&activity.submission)),
+            Self::Errors => Some(row.errors as f64),
+            Self::Sparkline => None,
+        }
+    }
+
+    fn said(self, value: f64) -> String {
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "made from a whole number, and above 2^53 only three digits of it are said"
+        )]
+        let whole = value as u64;
+        match self {
+            Self::Requests | Self::Entries => figure::scaled(value),
+            Self::EntriesPerRequest | Self::CommandsPerSubmission => figure::ratio(value),
+            Self::Request(_) | Self::Submission(_) => figure::latency(whole),
+            Self::Errors => figure::count(whole),
+            Self::Sparkline => String::new(),
+        }
+    }
+
+    /// What it is called where nothing above it says what it belongs to.
+    pub(crate) fn full_name(self) -> String {
+        match self {
+            Self::Requests | Self::Entries => format!("{} per second", self.title()),
+            Self::EntriesPerRequest => "entries per request".to_owned(),
+            Self::CommandsPerSubmission => "commands per submission".to_owned(),
+            Self::Request(mark) => format!("request {}", mark.name()),
+            Self::Submission(mark) => format!("submission {}", mark.name()),
+            Self::Errors | Self::Sparkline => self.title().to_owned(),
+        }
     }
 }
 
@@ -208,7 +252,7 @@ pub(crate) struct Row<'a> {
     /// What stands behind it; an object is not marked beside its instance.
     pub(crate) kind: InstanceKind,
     /// What it did.
-    activity: &'a Activity,
+    activity: Cow<'a, Activity>,
     /// In how long.
     over: Duration,
     /// Errors since the measurement began.
@@ -221,7 +265,7 @@ impl<'a> Row<'a> {
         Self {
             name: Cow::Borrowed(&instance.name),
             kind: instance.kind,
-            activity: &instance.interval,
+            activity: Cow::Borrowed(&instance.interval),
             over,
             errors: instance.total.errors(),
         }
@@ -230,8 +274,25 @@ impl<'a> Row<'a> {
     /// Everything since the measurement began, `over` ago, of `instance`.
     pub(crate) fn total(instance: &'a InstanceSnapshot, over: Duration) -> Self {
         Self {
-            activity: &instance.total,
+            activity: Cow::Borrowed(&instance.total),
             ..Self::interval(instance, over)
+        }
+    }
+
+    /// What a part of what was measured did in the last interval, `over` long.
+    pub(crate) fn part(
+        name: &'a str,
+        kind: InstanceKind,
+        activity: &'a Activity,
+        over: Duration,
+        errors: u64,
+    ) -> Self {
+        Self {
+            name: Cow::Borrowed(name),
+            kind,
+            activity: Cow::Borrowed(activity),
+            over,
+            errors,
         }
     }
 
@@ -240,14 +301,91 @@ impl<'a> Row<'a> {
         Self {
             name: Cow::Owned(object::name(object)),
             kind: InstanceKind::Hardware,
-            activity: &object.interval,
+            activity: Cow::Borrowed(&object.interval),
             over,
             errors: object.total.errors(),
         }
     }
+
+    /// The last interval of what `scope` is in `snapshot`; `None` where it is not in it.
+    pub(crate) fn of(scope: &Scope, snapshot: &'a Snapshot) -> Option<Self> {
+        let over = snapshot.interval;
+        let of_scope = || {
+            let objects = snapshot.objects.iter();
+            objects.filter(|one| scope.has(snapshot, one))
+        };
+        match scope {
+            Scope::Instance(name) => {
+                let mut instances = snapshot.instances.iter();
+                let instance = instances.find(|one| one.name == *name)?;
+                Some(Self::interval(instance, over))
+            }
+            Scope::Object(_) => Some(Self::object(of_scope().next()?, over)),
+            Scope::Process(_) => {
+                let process = &of_scope().next()?.owner.as_ref()?.process;
+                Some(Self {
+                    name: Cow::Owned(object::process(Some(process))),
+                    kind: InstanceKind::Hardware,
+                    activity: scope.interval(snapshot)?,
+                    over,
+                    errors: sum(of_scope().map(|one| one.total.errors())),
+                })
+            }
+            Scope::Everything => Some(Self {
+                name: Cow::Borrowed("all instances"),
+                kind: InstanceKind::Hardware,
+                activity: scope.interval(snapshot)?,
+                over,
+                errors: sum(snapshot.instances.iter().map(|one| one.total.errors())),
+            }),
+        }
+    }
+}
+
+fn sum(counts: impl Iterator<Item = u64>) -> u64 {
+    counts.fold(0, u64::saturating_add)
 }
 
 /// Screen columns of a text whose characters are one column wide each.
 pub(crate) fn width_of(text: &str) -> u16 {
     u16::try_from(text.chars().count()).unwrap_or(u16::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use hwptop_agent::snapshot::ObjectScope;
+
+    use super::*;
+    use crate::fixture::kernel;
+
+    #[test]
+    fn a_process_is_the_sum_of_its_objects_and_a_part_that_is_gone_has_no_row() {
+        let mut host = kernel::host();
+        let mut second = host.objects[0].clone();
+        if let Some(owner) = &mut second.owner {
+            owner.hwpt = 5;
+        }
+        second.total.request.errors = u64::MAX;
+        host.objects.push(second);
+        let row = Row::of(&Scope::Process(4711), &host).unwrap();
+        assert_eq!(row.name, "qemu-system-x86(4711)");
+        assert_eq!(Column::Requests.value(&row), Some(1_800.0));
+        assert_eq!(row.errors, u64::MAX);
+
+        let of_five = Scope::of_object(&host, &host.objects[4]).unwrap();
+        let row = Row::of(&of_five, &host).unwrap();
+        assert_eq!(row.name, "qemu-system-x86(4711): 5");
+        let all = Row::of(&Scope::Everything, &host).unwrap();
+        assert_eq!(Column::Requests.value(&all), Some(1_060.0));
+
+        let gone = Scope::Object(ObjectScope {
+            instance: None,
+            process: 4711,
+            context: None,
+            hwpt: 99,
+        });
+        for gone in [gone, Scope::Process(1), Scope::Instance("dmar9".to_owned())] {
+            assert!(Row::of(&gone, &host).is_none());
+        }
+    }
 }

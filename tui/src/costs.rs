@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use hwptop_agent::{
     nanos,
-    snapshot::{Looking, PerfCount, PerfCounts, PerfEvent, Snapshot},
+    snapshot::{Looking, PerfCount, PerfCounts, PerfEvent, Snapshot, Work},
 };
 
 use crate::figure::{latency, scaled};
@@ -85,10 +85,19 @@ pub(crate) fn looking_how(looking: &Looking) -> Vec<String> {
 /// What a request takes of the CPUs, e.g. `a request: 31.8µs CPU, 12.3k cycles`; `None` where
 /// nothing is counted or no request was made. `~` is before what was not counted in full.
 pub(crate) fn a_request(snapshot: &Snapshot) -> Option<String> {
+    each(snapshot, "a request", Work::per_request)
+}
+
+/// As [`a_request`], for an entry.
+pub(crate) fn an_entry(snapshot: &Snapshot) -> Option<String> {
+    each(snapshot, "an entry", Work::per_entry)
+}
+
+fn each(snapshot: &Snapshot, what: &str, of: fn(Work, u64) -> Option<f64>) -> Option<String> {
     let perf = snapshot.perf.as_ref()?;
     let work = snapshot.work_of(perf.pid);
     let each = |count: &PerfCount| {
-        let each = work.per_request(count.interval?)?;
+        let each = of(work, count.interval?)?;
         let mark = if is_estimate(perf, count) { "~" } else { "" };
         let words = match count.event {
             PerfEvent::TaskClockNs => format!("{} CPU", nanoseconds(each)),
@@ -100,7 +109,7 @@ pub(crate) fn a_request(snapshot: &Snapshot) -> Option<String> {
         Some(format!("{mark}{words}"))
     };
     let parts: Vec<String> = perf.counts.iter().filter_map(each).collect();
-    (!parts.is_empty()).then(|| format!("a request: {}", parts.join(", ")))
+    (!parts.is_empty()).then(|| format!("{what}: {}", parts.join(", ")))
 }
 
 /// Whether a count is not of all the time, or not of all threads.

@@ -1,7 +1,7 @@
 //! Figures as text: three significant digits, a unit, and `-` where there is no
 //! value (never 0).
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use hwptop_agent::{InstanceKind, nanos, snapshot::Snapshot};
 
@@ -104,6 +104,18 @@ pub(crate) fn span(duration: Duration) -> String {
         3600..86_400 => format!("{} h {:02} min", seconds / 3600, seconds % 3600 / 60),
         _ => format!("{} d {:02} h", seconds / 86_400, seconds % 86_400 / 3600),
     }
+}
+
+/// The time of the day in UTC, e.g. `10:38:26.524190 UTC`.
+pub(crate) fn time_of_day(moment: SystemTime) -> Option<String> {
+    let since = moment.duration_since(SystemTime::UNIX_EPOCH).ok()?;
+    let (seconds, micros) = (since.as_secs() % 86_400, since.subsec_micros());
+    let (minutes, seconds) = (seconds / 60, seconds % 60);
+    Some(format!(
+        "{:02}:{:02}:{seconds:02}.{micros:06} UTC",
+        minutes / 60,
+        minutes % 60
+    ))
 }
 
 /// What stands behind a name where it is not hardware; empty where it is.

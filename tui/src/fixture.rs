@@ -12,6 +12,7 @@ use hwptop_agent::{
 
 pub(crate) mod costs;
 pub(crate) mod kernel;
+pub(crate) mod slow;
 
 /// `events` latencies from `ns` up, skewed as latencies are: half near `ns`,
 /// one in a hundred ten times that, the last one fifty times.

@@ -35,11 +35,17 @@ pub(crate) fn failure(failed: &FailedRequest) -> String {
         Some(asked) if handled < asked => format!("entry {handled} of {asked}, "),
         _ => String::new(),
     };
-    let errno = errno_name(*errno).map_or_else(|| format!("errno {errno}"), ToOwned::to_owned);
+    let errno = errno_of(*errno);
     format!("HWPT {hwpt} of {process}: {entry}{errno}, handled {handled}")
 }
 
-fn process(process: Option<&Process>) -> String {
+/// `EIO`, or `errno 131` where that has no name here.
+pub(crate) fn errno_of(errno: u32) -> String {
+    errno_name(errno).map_or_else(|| format!("errno {errno}"), ToOwned::to_owned)
+}
+
+/// `qemu(123)`; `-(123)` where its name is not known.
+pub(crate) fn process(process: Option<&Process>) -> String {
     process.map_or_else(
         || ABSENT.to_owned(),
         |process| {

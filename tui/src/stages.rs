@@ -53,12 +53,18 @@ pub(crate) const fn note(stage: Stage) -> &'static str {
 
 /// `driver op 12 % · submission 85 % · unattributed 3 %`.
 pub(crate) fn split(split: &Split) -> String {
-    let parts: Vec<String> = split
-        .parts()
-        .map(|(name, ns)| format!("{name} {}", figure::percent(split.share(ns))))
-        .collect();
-    let clamped = if split.clamped { " (clamped)" } else { "" };
-    format!("{}{clamped}", parts.join(" · "))
+    let parts = split.parts();
+    shares(
+        parts.map(|(name, ns)| (name, split.share(ns))),
+        split.clamped,
+    )
+}
+
+/// As [`split`], of parts with their shares from 0 to 1.
+pub(crate) fn shares(parts: impl Iterator<Item = (&'static str, f64)>, is_clamped: bool) -> String {
+    let parts = parts.map(|(name, share)| format!("{name} {}", figure::percent(share)));
+    let clamped = if is_clamped { " (clamped)" } else { "" };
+    format!("{}{clamped}", parts.collect::<Vec<_>>().join(" · "))
 }
 
 fn columns(name: &str, cells: &[String]) -> String {

@@ -8,7 +8,7 @@ use ratatui::{
     style::Modifier,
 };
 
-mod colour;
+pub(crate) mod colour;
 mod shape;
 
 /// Size of a character cell in SVG units.

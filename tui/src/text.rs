@@ -10,9 +10,12 @@ use crate::{
     figure::{self, ABSENT, mark, span},
 };
 
+mod compare;
 mod costs;
 mod kernel;
 mod slow;
+
+pub use compare::compare;
 
 /// The columns of the table of counts, with their least width.
 const COUNTS: [(&str, usize); 8] = [

@@ -30,8 +30,13 @@ fn gives_the_terminal_back(how: &str, said: &str) {
     eventually("the shell is back", || terminal.is_at_prompt());
     let screen = terminal.screen();
     assert!(screen.contains(said), "{screen}");
-    let state = terminal.tmux(&["display-message", "-p", "#{alternate_on} #{cursor_flag}"]);
-    assert_eq!(state.trim(), "0 1", "alternate screen off, cursor on");
+    let format = "#{alternate_on} #{cursor_flag} #{mouse_any_flag}#{mouse_sgr_flag}";
+    let state = terminal.tmux(&["display-message", "-p", format]);
+    assert_eq!(
+        state.trim(),
+        "0 1 00",
+        "alternate screen and mouse off, cursor on"
+    );
     assert_eq!(terminal.settings(), before);
 }
 
@@ -53,7 +58,16 @@ fn the_picture_stays_when_the_source_ends_until_the_user_leaves() {
     eventually("it says that it has ended", || {
         terminal.screen().contains("ENDED")
     });
+    let mouse = || {
+        terminal.tmux(&[
+            "display-message",
+            "-p",
+            "#{mouse_standard_flag}#{mouse_sgr_flag}",
+        ])
+    };
+    assert_eq!(mouse().trim(), "11", "the mouse is heard");
     terminal.keys("q");
     eventually("the shell is back", || terminal.is_at_prompt());
+    assert_eq!(mouse().trim(), "00", "and given back");
     assert_eq!(terminal.settings(), before);
 }

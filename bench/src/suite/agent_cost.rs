@@ -23,6 +23,7 @@ pub use events::{Events, Looking, MillionEvents};
 pub use producers::{On, Scaling};
 pub use service::Took;
 pub use watched::{Doing, Watched};
+pub(super) use {watched::fleet, watcher::cpu_of};
 
 /// What to measure.
 #[derive(Clone, Copy, Debug)]
@@ -159,6 +160,6 @@ pub fn agent_cost(
 }
 
 /// This process as a target.
-fn this_process() -> String {
+pub(super) fn this_process() -> String {
     format!("pid:{}", std::process::id())
 }

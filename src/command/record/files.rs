@@ -9,9 +9,7 @@ use anyhow::Context as _;
 use hwptop_agent::{CommandStream, SubmittedCommands};
 use hwptop_driver::{CaptureWriter, CapturedCommand, Vendor};
 
-use beside::Beside;
-
-mod beside;
+use crate::command::beside::Beside;
 
 /// A capture per instance.
 pub(super) struct Files {

@@ -161,12 +161,12 @@ fn what_an_agent_publishes_can_be_recorded_from_outside() {
 }
 
 /// A file system of 256 KiB with most of it taken by a file, until that is removed.
-struct Small {
+pub(crate) struct Small {
     folder: tempfile::TempDir,
 }
 
 impl Small {
-    fn mount() -> Self {
+    pub(crate) fn mount() -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         let mounted = Command::new("mount")
             .args(["-t", "tmpfs", "-o", "size=256k", "tmpfs"])
@@ -177,18 +177,19 @@ impl Small {
         Self { folder }
     }
 
-    fn path(&self) -> &Path {
+    pub(crate) fn path(&self) -> &Path {
         self.folder.path()
     }
 
-    fn make_room(&self) {
+    pub(crate) fn make_room(&self) {
         fs::remove_file(self.path().join("filler")).expect("it is there");
     }
 }
 
 impl Drop for Small {
     fn drop(&mut self) {
-        let _ = Command::new("umount").arg(self.path()).status();
+        // A shell may still be in it.
+        let _ = Command::new("umount").arg("-l").arg(self.path()).status();
     }
 }
 

@@ -1,23 +1,39 @@
-use std::collections::BTreeSet;
-
 use hwptop_agent::snapshot::Snapshot;
 
-use super::{Column, Group, Row, width_of};
+use super::{Column, Group, NameWidths, Row, names, width_of};
 use crate::figure;
 
 const GAP: u16 = 1;
 const GROUP_GAP: u16 = 2;
-/// What a name is left with where columns compete with it, and by how much more
-/// it is widened until no two shortened names are the same.
-const SHORT_NAME: u16 = 12;
-const SHORT_OBJECT: u16 = 20;
-const NAME_STEP: usize = 2;
-/// Longer names are shortened even where there is room.
-const LONG_NAME: u16 = 40;
-const INSTANCE: &str = "instance";
-const OBJECT: &str = "process: HWPT";
-/// The width of a mark.
-const MARK: u16 = 1;
+
+/// What rows are of.
+struct Kind {
+    heading: &'static str,
+    /// Blanks between the names and the columns.
+    gap: u16,
+    /// Earlier intervals are known, and with them which figure is unlike those.
+    has_history: bool,
+}
+
+const INSTANCES: Kind = Kind {
+    heading: names::INSTANCE,
+    // On the screen a pointer stands before the names.
+    gap: GAP,
+    has_history: true,
+};
+
+const OBJECTS: Kind = Kind {
+    heading: names::OBJECT,
+    gap: GROUP_GAP,
+    has_history: false,
+};
+
+/// The name is told elsewhere.
+const UNNAMED: Kind = Kind {
+    heading: "",
+    gap: 0,
+    has_history: false,
+};
 
 /// Where one column is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,42 +58,48 @@ pub(crate) struct Layout {
 }
 
 impl Layout {
-    /// The columns that `width` has room for.
-    pub(crate) fn fit(snapshot: &Snapshot, width: u16) -> Self {
-        let names = NameWidths::of_instances(snapshot);
-        Self::fit_names(INSTANCE, &names, Column::BY_PRIORITY.into_iter(), width)
+    /// The columns that `width` has room for beside the `names` of instances.
+    pub(crate) fn fit(names: &NameWidths, width: u16) -> Self {
+        Self::fit_names(&INSTANCES, names, width)
     }
 
     /// The columns that `width` has room for beside the names of objects.
     pub(crate) fn fit_objects(rows: &[Row], width: u16) -> Self {
         let names = NameWidths::of_objects(rows);
-        let columns = Column::BY_PRIORITY.into_iter();
-        Self::fit_names(
-            OBJECT,
-            &names,
-            columns.filter(|one| !one.is_history()),
-            width,
-        )
+        Self::fit_names(&OBJECTS, &names, width)
     }
 
-    fn fit_names(
-        heading: &'static str,
-        names: &NameWidths,
-        columns: impl Iterator<Item = Column>,
-        width: u16,
-    ) -> Self {
+    /// The columns that `width` has room for where the name is told elsewhere.
+    pub(crate) fn fit_unnamed(width: u16) -> Self {
+        let names = NameWidths {
+            least: 0,
+            full: 0,
+            word: 0,
+        };
+        Self::fit_names(&UNNAMED, &names, width)
+    }
+
+    fn fit_names(kind: &Kind, names: &NameWidths, width: u16) -> Self {
+        let least = names.least + kind.gap;
+        let columns = Column::BY_PRIORITY.into_iter();
         let mut chosen = Vec::new();
-        for column in columns {
+        for column in columns.filter(|one| kind.has_history || !one.is_history()) {
             chosen.push(column);
-            if names.least + columns_width(&chosen) > width {
+            if least + columns_width(&chosen) > width {
                 chosen.pop();
                 break;
             }
         }
-        let mut spare = width.saturating_sub(names.least + columns_width(&chosen));
+        let mut spare = width.saturating_sub(least + columns_width(&chosen));
         let longer = (names.full - names.least).min(spare);
         spare -= longer;
         let mut name_width = names.least + longer;
+        let marks = if kind.has_history {
+            marks(&chosen).min(spare)
+        } else {
+            0
+        };
+        spare -= marks;
         // A blank, and the word in place of the mark.
         let extra = names.word;
         let word = extra > 0 && longer == names.full - names.least && extra <= spare;
@@ -86,35 +108,35 @@ impl Layout {
             spare -= extra;
         }
         Self {
-            heading,
+            heading: kind.heading,
             name_width,
             word,
-            slots: slots(&chosen, name_width, spare),
-            full_width: names.least + columns_width(&Column::ALL),
+            slots: slots(&chosen, name_width + kind.gap, marks, spare),
+            full_width: least + columns_width(&Column::ALL),
         }
     }
 
     /// Every column except the sparkline, at its own width.
     pub(crate) fn for_text(snapshot: &Snapshot) -> Self {
-        Self::full(INSTANCE, &NameWidths::of_instances(snapshot))
+        Self::full(&INSTANCES, &NameWidths::of_instances(snapshot))
     }
 
     /// As [`Self::for_text`], for objects.
     pub(crate) fn for_text_of_objects(rows: &[Row]) -> Self {
-        Self::full(OBJECT, &NameWidths::of_objects(rows))
+        Self::full(&OBJECTS, &NameWidths::of_objects(rows))
     }
 
-    fn full(heading: &'static str, names: &NameWidths) -> Self {
+    fn full(kind: &Kind, names: &NameWidths) -> Self {
         let chosen: Vec<_> = Column::ALL
             .into_iter()
             .filter(|column| !column.is_history())
             .collect();
         Self {
-            heading,
+            heading: kind.heading,
             name_width: names.full,
             word: false,
-            slots: slots(&chosen, names.full, 0),
-            full_width: names.full + columns_width(&chosen),
+            slots: slots(&chosen, names.full + GROUP_GAP, 0, 0),
+            full_width: names.full + GROUP_GAP + columns_width(&chosen),
         }
     }
 
@@ -141,15 +163,17 @@ impl Layout {
     /// The line with the columns' titles.
     pub(crate) fn title_line(&self) -> String {
         let mut line = Line::default();
-        line.put(
-            0,
-            &figure::shortened(self.heading, usize::from(self.name_width)),
-        );
+        line.put(0, &self.name_title());
         for slot in &self.slots {
             let title = slot.column.title();
             line.put(slot.x + slot.width - width_of(title), title);
         }
         line.0
+    }
+
+    /// The title of the names.
+    pub(crate) fn name_title(&self) -> String {
+        figure::shortened(self.heading, usize::from(self.name_width))
     }
 
     /// The name of `row` with its mark.
@@ -176,85 +200,52 @@ impl Layout {
     }
 }
 
-/// What the names of a table take.
-struct NameWidths {
-    least: u16,
-    full: u16,
-    /// The widest word for what is not hardware; 0 where all is.
-    word: u16,
-}
-
-impl NameWidths {
-    fn of_instances(snapshot: &Snapshot) -> Self {
-        let names: Vec<&str> = snapshot
-            .instances
-            .iter()
-            .map(|one| one.name.as_str())
-            .collect();
-        let words = snapshot
-            .kinds()
-            .into_iter()
-            .map(|kind| width_of(figure::word(kind)));
-        Self::of(INSTANCE, &names, SHORT_NAME, words.max().unwrap_or(0))
-    }
-
-    fn of_objects(rows: &[Row]) -> Self {
-        let names: Vec<&str> = rows.iter().map(|row| &*row.name).collect();
-        Self::of(OBJECT, &names, SHORT_OBJECT, 0)
-    }
-
-    fn of(heading: &str, names: &[&str], short: u16, word: u16) -> Self {
-        let mark = if word > 0 { MARK } else { 0 };
-        let longest = names.iter().map(|name| width_of(name)).max();
-        let full = (longest.unwrap_or(0) + mark).clamp(width_of(heading), LONG_NAME);
-        let different: BTreeSet<&str> = names.iter().copied().collect();
-        let distinct = |width: &u16| {
-            let room = usize::from(width - mark);
-            let cut: BTreeSet<_> = names
-                .iter()
-                .map(|name| figure::shortened(name, room))
-                .collect();
-            cut.len() == different.len()
-        };
-        let least = (short..full)
-            .step_by(NAME_STEP)
-            .find(distinct)
-            .unwrap_or(full);
-        Self { least, full, word }
-    }
-}
-
-/// What `chosen` takes with the gaps before it.
+/// What `chosen` takes with the gaps between.
 fn columns_width(chosen: &[Column]) -> u16 {
-    slots(chosen, 0, 0)
+    slots(chosen, 0, 0, 0)
         .last()
         .map_or(0, |slot| slot.x + slot.width)
 }
 
-/// Sets `chosen` out from left to right; a sparkline takes what is to `spare`.
-fn slots(chosen: &[Column], name_width: u16, spare: u16) -> Vec<Slot> {
+/// How many of `chosen` have a figure that can be marked, and another column close behind.
+fn marks(chosen: &[Column]) -> u16 {
+    let in_order = slots(chosen, 0, 0, 0);
+    let pairs = in_order.windows(2).filter(|pair| {
+        let (one, next) = (pair[0].column, pair[1].column);
+        one.can_be_unusual() && one.group() == next.group()
+    });
+    u16::try_from(pairs.count()).unwrap_or(u16::MAX)
+}
+
+/// Sets `chosen` out from `x` to the right; the first `marks` figures that can be marked keep a
+/// blank for that, and a sparkline takes what is to `spare`.
+fn slots(chosen: &[Column], mut x: u16, mut marks: u16, spare: u16) -> Vec<Slot> {
     let mut slots: Vec<Slot> = Vec::new();
-    let mut x = name_width;
-    let mut before: Option<Group> = None;
+    let mut before: Option<Column> = None;
     for column in Column::ALL
         .into_iter()
         .filter(|column| chosen.contains(column))
     {
         let group = column.group();
         let mut width = column.width();
-        if before == Some(group) {
-            x += GAP;
-        } else {
-            x += GROUP_GAP;
-            let together = group_width(chosen, group);
-            width += group.least_width().saturating_sub(together);
+        match before {
+            Some(before) if before.group() == group => {
+                let marked = before.can_be_unusual() && marks > 0;
+                marks -= u16::from(marked);
+                x += GAP + u16::from(marked);
+            }
+            _ => {
+                x += if before.is_some() { GROUP_GAP } else { 0 };
+                let together = group_width(chosen, group);
+                width += group.least_width().saturating_sub(together);
+            }
         }
         if column == Column::Sparkline {
             width += spare;
         }
         slots.push(Slot { column, x, width });
         x += width;
-        before = Some(group);
+        before = Some(column);
     }
     slots
 }
@@ -282,14 +273,20 @@ impl Line {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use super::*;
     use crate::fixture;
+
+    fn fit(snapshot: &Snapshot, width: u16) -> Layout {
+        Layout::fit(&NameWidths::of_instances(snapshot), width)
+    }
 
     #[test]
     fn no_line_is_wider_than_the_screen_and_no_figure_is_cut() {
         let snapshot = fixture::snapshot();
         for width in 40..240 {
-            let layout = Layout::fit(&snapshot, width);
+            let layout = fit(&snapshot, width);
             for instance in &snapshot.instances {
                 let row = Row::interval(instance, snapshot.interval);
                 let line = layout.row_line(&row);
@@ -328,7 +325,7 @@ mod tests {
         let snapshot = fixture::snapshot();
         let mut before = 0;
         for width in 20..240 {
-            let shown = Layout::fit(&snapshot, width).slots.len();
+            let shown = fit(&snapshot, width).slots.len();
             assert!(shown >= before, "{width}");
             before = shown;
         }
@@ -338,7 +335,7 @@ mod tests {
     #[test]
     fn no_two_instances_are_shortened_to_the_same_name() {
         let snapshot = fixture::many(64);
-        let layout = Layout::fit(&snapshot, 80);
+        let layout = fit(&snapshot, 80);
         let rows = snapshot
             .instances
             .iter()

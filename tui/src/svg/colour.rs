@@ -26,7 +26,7 @@ const NAMED: [u32; 16] = [
 ];
 
 /// `colour` as 0xRRGGBB; `reset` is what the terminal's own colour stands for.
-pub(super) fn rgb(colour: Color, reset: u32) -> u32 {
+pub(crate) fn rgb(colour: Color, reset: u32) -> u32 {
     match colour {
         Color::Reset => reset,
         Color::Rgb(red, green, blue) => u32::from_be_bytes([0, red, green, blue]),

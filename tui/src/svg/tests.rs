@@ -63,3 +63,28 @@ fn every_tag_that_is_opened_is_closed() {
     assert_eq!(svg.matches("<rect").count(), svg.matches("/>").count());
     assert!(svg.starts_with("<svg ") && svg.ends_with("</svg>\n"));
 }
+
+#[test]
+fn the_256_colours_are_those_of_xterm() {
+    let rgb = |index| colour::rgb(Color::Indexed(index), 0);
+    assert_eq!(
+        [16, 21, 196, 231, 232, 255].map(rgb),
+        [
+            0,
+            0x0000_00ff,
+            0x00ff_0000,
+            0x00ff_ffff,
+            0x0008_0808,
+            0x00ee_eeee
+        ]
+    );
+    let mut buffer = Buffer::empty(Rect::new(0, 0, 1, 1));
+    let style = Style::new().fg(Color::Indexed(196)).bg(Color::Indexed(21));
+    buffer.set_string(0, 0, "▀", style);
+    let svg = render(&buffer);
+    let halves = [
+        "height=\"18.00\" fill=\"#0000ff\"",
+        "height=\"9.00\" fill=\"#ff0000\"",
+    ];
+    assert!(halves.iter().all(|half| svg.contains(half)), "{svg}");
+}

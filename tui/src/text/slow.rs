@@ -1,15 +1,14 @@
 //! The slow events, as far as they have room.
 
-use std::{
-    cmp::Reverse,
-    fmt::Write as _,
-    time::{Duration, SystemTime},
-};
+use std::{cmp::Reverse, fmt::Write as _, time::Duration};
 
-use hwptop_agent::snapshot::{SlowEvent, Snapshot, Stage, errno_name};
+use hwptop_agent::snapshot::{SlowEvent, Snapshot, Stage};
 
 use super::line;
-use crate::figure::{self, ABSENT};
+use crate::{
+    figure::{self, ABSENT},
+    object,
+};
 
 /// Slow events that are told.
 const SHOWN: usize = 8;
@@ -62,10 +61,7 @@ fn head(text: &mut String, event: &SlowEvent) {
         .map_or_else(|| ABSENT.to_owned(), |tid| tid.to_string());
     let errno = match event.errno {
         0 => String::new(),
-        errno => match errno_name(errno) {
-            Some(name) => format!(", {name}"),
-            None => format!(", errno {errno}"),
-        },
+        errno => format!(", {}", object::errno_of(errno)),
     };
     line(
         text,
@@ -105,20 +101,8 @@ fn who(event: &SlowEvent) -> Vec<String> {
         format!("{name}[{}]", process.id)
     });
     let cpu = event.cpu.map(|cpu| format!("CPU {cpu}"));
-    let time = event.ended_at.and_then(time_of_day);
+    let time = event.ended_at.and_then(figure::time_of_day);
     [process, cpu, time].into_iter().flatten().collect()
-}
-
-/// The time of the day in UTC.
-fn time_of_day(moment: SystemTime) -> Option<String> {
-    let since = moment.duration_since(SystemTime::UNIX_EPOCH).ok()?;
-    let (seconds, micros) = (since.as_secs() % 86_400, since.subsec_micros());
-    let (minutes, seconds) = (seconds / 60, seconds % 60);
-    Some(format!(
-        "{:02}:{:02}:{seconds:02}.{micros:06} UTC",
-        minutes / 60,
-        minutes % 60
-    ))
 }
 
 /// The functions, each called by the next.

@@ -186,3 +186,26 @@ fn what_a_request_and_looking_cost_is_told_with_what_is_estimated() {
 fn what_is_counted_in_part_and_what_is_not_known_says_so() {
     insta::assert_snapshot!(render(&fixture::costs::counted_in_part()));
 }
+
+#[test]
+fn a_comparison_has_a_table_for_each_stage_and_what_it_assumes() {
+    let kept = |intervals: usize| {
+        let mut blocks = hwptop_agent::compare::Blocks::default();
+        for _ in 0..intervals {
+            blocks.push(&fixture::snapshot());
+        }
+        blocks
+    };
+    let baseline = |intervals| crate::Baseline {
+        name: "before.jsonl".to_owned(),
+        blocks: kept(intervals),
+    };
+    insta::assert_snapshot!(compare(&baseline(6), &kept(7)));
+    let text = compare(&baseline(6), &kept(1));
+    assert!(
+        text.contains("it takes 5 blocks with events on either side, and one has 1"),
+        "{text}"
+    );
+    let text = compare(&baseline(0), &kept(0));
+    assert!(text.contains("nothing happened on either side"), "{text}");
+}

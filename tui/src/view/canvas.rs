@@ -1,25 +1,31 @@
-use ratatui::{
-    buffer::Buffer,
-    layout::Rect,
-    style::Style,
-    widgets::{RenderDirection, Sparkline, Widget},
-};
+use hwptop_agent::snapshot::Scope;
+use ratatui::{buffer::Buffer, layout::Rect, style::Style, text::Line, widgets::Widget};
 
-use crate::{Theme, column::width_of};
+use crate::{Theme, column::width_of, drawn::Drawn, plain::is_plain, sort::By};
+
+/// A cell filled to so many eighths.
+const BARS: [char; 9] = [' ', '▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
 
 /// A part of the screen with its own origin; what falls outside is not drawn.
 pub(super) struct Canvas<'a> {
     buffer: &'a mut Buffer,
     area: Rect,
+    drawn: &'a mut Drawn,
     pub(super) theme: Theme,
 }
 
 impl<'a> Canvas<'a> {
-    pub(super) fn new(buffer: &'a mut Buffer, area: Rect, theme: Theme) -> Self {
+    pub(super) fn new(
+        buffer: &'a mut Buffer,
+        area: Rect,
+        theme: Theme,
+        drawn: &'a mut Drawn,
+    ) -> Self {
         let area = area.intersection(buffer.area);
         Self {
             buffer,
             area,
+            drawn,
             theme,
         }
     }
@@ -38,6 +44,7 @@ impl<'a> Canvas<'a> {
         Canvas {
             buffer: self.buffer,
             area,
+            drawn: self.drawn,
             theme: self.theme,
         }
     }
@@ -46,15 +53,61 @@ impl<'a> Canvas<'a> {
     pub(super) fn put(&mut self, x: u16, y: u16, text: &str, style: Style) -> u16 {
         if x < self.area.width && y < self.area.height {
             let room = usize::from(self.area.width - x);
-            self.buffer
-                .set_stringn(self.area.x + x, self.area.y + y, text, room, style);
+            let (x, y) = (self.area.x + x, self.area.y + y);
+            if text.chars().all(is_plain) {
+                let first = self.buffer.index_of(x, y);
+                let cells = &mut self.buffer.content[first..first + room];
+                for (cell, character) in cells.iter_mut().zip(text.chars()) {
+                    cell.set_char(character).set_style(style);
+                }
+            } else {
+                self.buffer.set_stringn(x, y, text, room, style);
+            }
         }
         x.saturating_add(width_of(text))
+    }
+
+    /// Writes `line` at the left.
+    pub(super) fn put_line(&mut self, y: u16, line: &Line) {
+        if y < self.area.height {
+            let (x, y) = (self.area.x, self.area.y + y);
+            self.buffer.set_line(x, y, line, self.area.width);
+        }
+    }
+
+    /// Sets one character of one column; a picture has too many for [`Self::put`].
+    pub(super) fn set(&mut self, x: u16, y: u16, symbol: char, style: Style) {
+        if x < self.area.width && y < self.area.height {
+            let cell = &mut self.buffer[(self.area.x + x, self.area.y + y)];
+            cell.set_char(symbol).set_style(style);
+        }
     }
 
     /// Writes `text` so that it ends before column `end`.
     pub(super) fn put_right(&mut self, end: u16, y: u16, text: &str, style: Style) {
         self.put(end.saturating_sub(width_of(text)), y, text, style);
+    }
+
+    /// Gives what is drawn at `rect` another style besides its own.
+    pub(super) fn restyle(&mut self, rect: Rect, style: Style) {
+        self.buffer.set_style(self.absolute(rect), style);
+    }
+
+    /// What is drawn at `rect` is a row that the mouse can select; the uppermost comes first.
+    pub(super) fn is_row(&mut self, rect: Rect, scope: &Scope) {
+        let rect = self.absolute(rect);
+        self.drawn.rows.push((rect, scope.clone()));
+    }
+
+    /// What is drawn at `rect` is a title that rows can be sorted by; the leftmost comes first.
+    pub(super) fn is_title(&mut self, rect: Rect, by: By) {
+        let rect = self.absolute(rect);
+        self.drawn.titles.push((rect, by));
+    }
+
+    /// Row `top` of all is the uppermost that is drawn.
+    pub(super) fn is_scrolled_to(&mut self, top: usize) {
+        self.drawn.top = top;
     }
 
     /// Empties the canvas.
@@ -74,12 +127,27 @@ impl<'a> Canvas<'a> {
         style: Style,
     ) {
         let area = self.absolute(rect);
-        Sparkline::default()
-            .data(values.take(usize::from(area.width)))
-            .max(peak)
-            .direction(RenderDirection::RightToLeft)
-            .style(style)
-            .render(area, self.buffer);
+        // By hand, since ratatui's sparkline takes a quarter of a frame: it writes every cell
+        // above a bar as well.
+        for (x, value) in area.columns().rev().zip(values) {
+            let eighths = u128::from(value.unwrap_or(0)) * u128::from(area.height) * 8;
+            let mut left = eighths / u128::from(peak.max(1));
+            for cell in x.rows().rev() {
+                if left == 0 {
+                    break;
+                }
+                let bar = BARS[usize::try_from(left).unwrap_or(usize::MAX).min(8)];
+                let cell = &mut self.buffer[cell.as_position()];
+                cell.set_char(bar).set_style(style);
+                left = left.saturating_sub(8);
+            }
+        }
+    }
+
+    /// Draws one of the library's widgets.
+    pub(super) fn widget(&mut self, rect: Rect, widget: impl Widget) {
+        let area = self.absolute(rect);
+        widget.render(area, self.buffer);
     }
 
     fn absolute(&self, rect: Rect) -> Rect {

@@ -1,4 +1,4 @@
-use std::fmt;
+use std::{fmt, iter::repeat_n};
 
 use ratatui::{layout::Rect, style::Style};
 
@@ -56,8 +56,14 @@ impl fmt::Display for LogScale {
 }
 
 /// The p99 of `stage` over time, newest first in `tails`, with an axis from 0
-/// to the peak that is in view.
-pub(super) fn draw(stage: &str, tails: &[Option<u64>], style: Style, canvas: &mut Canvas) {
+/// to the peak that is in view. `ahead` columns are left free at its right.
+pub(super) fn draw(
+    stage: &str,
+    tails: &[Option<u64>],
+    ahead: usize,
+    style: Style,
+    canvas: &mut Canvas,
+) {
     let quiet = quiet();
     if canvas.height() < 2 || canvas.width() <= AXIS_WIDTH {
         return;
@@ -68,7 +74,8 @@ pub(super) fn draw(stage: &str, tails: &[Option<u64>], style: Style, canvas: &mu
         width: canvas.width() - AXIS_WIDTH,
         height: canvas.height() - 1,
     };
-    let seen = &tails[..tails.len().min(usize::from(plot.width))];
+    let room = usize::from(plot.width).saturating_sub(ahead);
+    let seen = &tails[..tails.len().min(room)];
     let newest = seen.first().copied().flatten();
     let now = newest.map_or_else(|| figure::ABSENT.to_owned(), figure::latency);
     canvas.put(
@@ -84,7 +91,8 @@ pub(super) fn draw(stage: &str, tails: &[Option<u64>], style: Style, canvas: &mu
     if plot.height > 1 {
         canvas.put_right(AXIS_WIDTH - 1, plot.height, "0", quiet);
     }
-    canvas.sparkline(plot, seen.iter().copied(), peak, style);
+    let values = repeat_n(None, ahead).chain(seen.iter().copied());
+    canvas.sparkline(plot, values, peak, style);
 }
 
 fn intervals(count: usize) -> String {

@@ -1,7 +1,9 @@
 //! Where there is room below the table: the distribution of each stage of an
 //! instance, and its tail over time.
 
-use hwptop_agent::snapshot::{self, InstanceSnapshot, Snapshot, StageActivity};
+use std::time::Duration;
+
+use hwptop_agent::snapshot::{self, InstanceSnapshot, StageActivity};
 use ratatui::{layout::Rect, style::Style};
 
 use super::{
@@ -56,9 +58,13 @@ fn stages(instance: &InstanceSnapshot, theme: Theme) -> [Stage<'_>; 2] {
     ]
 }
 
-/// Draws as many instances as there is room for, from row `skipped` on.
-pub(super) fn draw(snapshot: &Snapshot, history: &History, skipped: usize, canvas: &mut Canvas) {
-    let instances = snapshot.instances.get(skipped..).unwrap_or_default();
+/// Draws as many of `instances` as there is room for.
+pub(super) fn draw(
+    instances: &[&InstanceSnapshot],
+    history: &History,
+    interval: Duration,
+    canvas: &mut Canvas,
+) {
     let (width, height) = (canvas.width(), canvas.height());
     if instances.is_empty() || height < BLOCK_LEAST || width < BLOCK_WIDTH {
         return;
@@ -68,21 +74,26 @@ pub(super) fn draw(snapshot: &Snapshot, history: &History, skipped: usize, canva
     let rows = (height / BLOCK_SHARED).clamp(1, wanted.div_ceil(columns));
     let (block_width, block_height) = ((width - (columns - 1) * GAP) / columns, height / rows);
     let shown = &instances[..usize::from(columns * rows).min(instances.len())];
-    let scale = common_scale(shown, canvas.theme);
+    // A blank line parts a block from the one below.
+    let height = block_height - u16::from(rows > 1);
+    let ahead = history.ahead(interval, block_width);
+    let has_bars = height >= BARS_FROM;
+    let scale = has_bars
+        .then(|| common_scale(shown, canvas.theme))
+        .flatten();
     for (index, instance) in (0..).zip(shown) {
         let rect = Rect {
             x: index % columns * (block_width + GAP),
             y: index / columns * block_height,
             width: block_width,
-            // A blank line parts it from the one below.
-            height: block_height - u16::from(rows > 1),
+            height,
         };
-        draw_block(instance, history, scale, &mut canvas.part(rect));
+        draw_block(instance, history, ahead, scale, &mut canvas.part(rect));
     }
 }
 
 /// One scale for all that is shown, so that bars compare across instances.
-fn common_scale(shown: &[InstanceSnapshot], theme: Theme) -> Option<LogScale> {
+fn common_scale(shown: &[&InstanceSnapshot], theme: Theme) -> Option<LogScale> {
     let stages: Vec<Stage> = shown.iter().flat_map(|one| stages(one, theme)).collect();
     let of_stage = |stage: &Stage| MARKS.map(|mark| mark.of(stage.activity));
     let values: Vec<u64> = stages.iter().flat_map(of_stage).flatten().collect();
@@ -92,10 +103,11 @@ fn common_scale(shown: &[InstanceSnapshot], theme: Theme) -> Option<LogScale> {
 fn draw_block(
     instance: &InstanceSnapshot,
     history: &History,
+    ahead: usize,
     scale: Option<LogScale>,
     canvas: &mut Canvas,
 ) {
-    draw_title(instance, canvas);
+    draw_title(instance, history, canvas);
     let stages = stages(instance, canvas.theme);
     let mut y = 1;
     if canvas.height() >= BARS_FROM {
@@ -123,13 +135,14 @@ fn draw_block(
             .newest(&instance.name, crate::history::KEPT)
             .map(|t| (stage.tail)(&t));
         let tails: Vec<_> = tails.collect();
-        chart::draw(stage.name, &tails, stage.style, &mut canvas.part(rect));
+        let mut part = canvas.part(rect);
+        chart::draw(stage.name, &tails, ahead, stage.style, &mut part);
         y += each;
     }
 }
 
 /// The line that parts a block from what is above: whose it is.
-pub(super) fn draw_title(instance: &InstanceSnapshot, canvas: &mut Canvas) {
+pub(super) fn draw_title(instance: &InstanceSnapshot, history: &History, canvas: &mut Canvas) {
     let theme = canvas.theme;
     let room = usize::from(canvas.width()).saturating_sub(24);
     let name = figure::shortened(&instance.name, room);
@@ -141,6 +154,10 @@ pub(super) fn draw_title(instance: &InstanceSnapshot, canvas: &mut Canvas) {
     }
     if instance.fault.is_some() {
         x = canvas.put(x, 0, "frozen", theme.alarm()) + 1;
+    }
+    if let Some(stages) = history.unusual(&instance.name).stages() {
+        let text = format!("! {stages} p99 unusual");
+        x = canvas.put(x, 0, &text, theme.alarm()) + 1;
     }
     canvas.put(
         x,

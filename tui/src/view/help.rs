@@ -1,8 +1,8 @@
 use ratatui::{layout::Rect, style::Style};
 
 use super::Canvas;
-use crate::keys;
 use crate::theme::{quiet, strong};
+use crate::{Keys, keys};
 
 /// What the columns mean, as (name, meaning).
 const MEANINGS: &[(&str, &str)] = &[
@@ -12,6 +12,9 @@ const MEANINGS: &[(&str, &str)] = &[
     ("ent/req", "entries per request"),
     ("cmd/sub", "commands per submission"),
     ("total errors", "since the start; the rest is per interval"),
+    ("! after p99", "1.5 × its own last 20 to 120 intervals"),
+    ("▼  ▲", "sorted by it, largest or smallest first"),
+    ("mouse", "click selects, opens, sorts; wheel moves"),
     ("*  ~  #", "modelled, emulated, mock: not hardware"),
     ("-", "no value, which is not 0"),
 ];
@@ -20,7 +23,7 @@ const WIDTH: u16 = 60;
 
 /// Draws the help over the middle of the screen. Where that is too low for all
 /// lines, the lower border says how many it leaves out.
-pub(super) fn draw(canvas: &mut Canvas) {
+pub(super) fn draw(keys: &Keys, canvas: &mut Canvas) {
     let lines = keys::TABLE.len() + MEANINGS.len();
     let height = u16::try_from(lines + 2)
         .unwrap_or(u16::MAX)
@@ -41,9 +44,11 @@ pub(super) fn draw(canvas: &mut Canvas) {
         height,
     });
     inside.put(1, 0, " hwptop: keys and columns ", strong());
-    let keys = keys::TABLE
+    let keys: Vec<(String, &str)> = keys::TABLE
         .iter()
-        .map(|binding| (binding.label, binding.does));
+        .map(|binding| (keys.label(binding), binding.does))
+        .collect();
+    let keys = keys.iter().map(|(label, does)| (label.as_str(), *does));
     let shown = usize::from(height.saturating_sub(2));
     for (y, (name, meaning)) in (1..).zip(keys.chain(MEANINGS.iter().copied()).take(shown)) {
         inside.put(1, y, name, strong());
@@ -75,9 +80,12 @@ mod tests {
     fn no_line_of_the_help_is_cut_at_60_columns() {
         let keys = keys::TABLE
             .iter()
-            .map(|binding| (binding.label, binding.does));
-        for (name, meaning) in keys.chain(MEANINGS.iter().copied()) {
-            assert!(width_of(name) < NAMES, "{name}");
+            .map(|binding| (Keys::default().label(binding), binding.does));
+        let meanings = MEANINGS
+            .iter()
+            .map(|(name, meaning)| ((*name).to_owned(), *meaning));
+        for (name, meaning) in keys.chain(meanings) {
+            assert!(width_of(&name) < NAMES, "{name}");
             assert!(width_of(meaning) + NAMES + 4 <= WIDTH, "{meaning}");
         }
     }

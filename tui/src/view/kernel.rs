@@ -1,7 +1,7 @@
 //! Where the kernel is looked at: what one instance did, for whom, and where the time
 //! went.
 
-use hwptop_agent::snapshot::{InstanceSnapshot, ObjectSnapshot, Snapshot, Stage};
+use hwptop_agent::snapshot::{InstanceSnapshot, ObjectSnapshot, Scope, Snapshot, Stage};
 use ratatui::{layout::Rect, style::Style};
 
 use super::{Canvas, chart, detail};
@@ -30,16 +30,21 @@ const BY_PRIORITY: [Stage; 5] = [
     Stage::Request,
 ];
 
-/// Draws the instance in row `skipped` of the table.
-pub(super) fn draw(snapshot: &Snapshot, history: &History, skipped: usize, canvas: &mut Canvas) {
-    let Some(instance) = snapshot.instances.get(skipped) else {
+/// Draws `instance`; without one, the requests that reached none.
+pub(super) fn draw(
+    snapshot: &Snapshot,
+    history: &History,
+    instance: Option<&InstanceSnapshot>,
+    canvas: &mut Canvas,
+) {
+    let Some(instance) = instance else {
         draw_objects(snapshot, None, 0, canvas);
         return;
     };
     if canvas.height() < 2 {
         return;
     }
-    detail::draw_title(instance, canvas);
+    detail::draw_title(instance, history, canvas);
     let mut y = 1;
     if let Some(split) = snapshot.split(&instance.interval) {
         let split = stages::split(&split);
@@ -54,7 +59,8 @@ pub(super) fn draw(snapshot: &Snapshot, history: &History, skipped: usize, canva
     y = draw_failures(history, instance, y, canvas);
     y = draw_stages(snapshot, instance, y, canvas);
     y = draw_objects(snapshot, Some(instance), y, canvas);
-    draw_chart(history, instance, y, canvas);
+    let ahead = history.ahead(snapshot.interval, canvas.width());
+    draw_chart(history, instance, ahead, y, canvas);
 }
 
 fn draw_failures(
@@ -68,7 +74,8 @@ fn draw_failures(
     } else {
         FAILURES
     };
-    let mut newest: Vec<_> = history.failures(&instance.name).take(most).collect();
+    let scope = Scope::Instance(instance.name.clone());
+    let mut newest: Vec<_> = history.failures_of(&scope).take(most).collect();
     newest.reverse();
     for failed in newest {
         let text = format!("failed: {}", object::failure(failed));
@@ -156,7 +163,13 @@ fn draw_objects(
 }
 
 /// The tail of the requests over time, in what is left.
-fn draw_chart(history: &History, instance: &InstanceSnapshot, y: u16, canvas: &mut Canvas) {
+fn draw_chart(
+    history: &History,
+    instance: &InstanceSnapshot,
+    ahead: usize,
+    y: u16,
+    canvas: &mut Canvas,
+) {
     let height = canvas.height().saturating_sub(y);
     if height < CHART_LEAST {
         return;
@@ -172,5 +185,5 @@ fn draw_chart(history: &History, instance: &InstanceSnapshot, y: u16, canvas: &m
         .map(|tail| tail.request_ns)
         .collect();
     let style = canvas.theme.request();
-    chart::draw("request", &tails, style, &mut canvas.part(rect));
+    chart::draw("request", &tails, ahead, style, &mut canvas.part(rect));
 }

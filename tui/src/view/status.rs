@@ -8,10 +8,7 @@ use ratatui::style::Style;
 
 use super::{Canvas, wrapped, wrapped_to};
 use crate::theme::quiet;
-use crate::{
-    column::{Layout, width_of},
-    costs, figure, keys,
-};
+use crate::{column::width_of, costs, figure, keys};
 
 const SEPARATOR: &str = "  ";
 /// The room from which on hardware queues and costs are told of: a line more is a stage less.
@@ -54,7 +51,14 @@ impl Status {
 }
 
 /// The status for a screen `width` wide, in at most `height` lines.
-pub(super) fn lines(snapshot: &Snapshot, width: u16, height: u16) -> Status {
+/// `note` stands right of the keys.
+pub(super) fn lines(
+    keys: &crate::Keys,
+    snapshot: &Snapshot,
+    width: u16,
+    height: u16,
+    note: String,
+) -> Status {
     let with_keys = height > 1;
     let room = height - u16::from(with_keys);
     let mut segments = vec![
@@ -97,22 +101,22 @@ pub(super) fn lines(snapshot: &Snapshot, width: u16, height: u16) -> Status {
     Status {
         lines,
         keys: with_keys.then(|| Keys {
-            hints: hints(width),
-            note: hidden(snapshot, width),
+            hints: hints(keys, width),
+            note,
         }),
     }
 }
 
 /// As many hints as fit.
-fn hints(width: u16) -> String {
+fn hints(keys: &crate::Keys, width: u16) -> String {
     let mut line = String::new();
-    for hint in keys::TABLE.iter().filter_map(|binding| binding.hint) {
+    for hint in keys::TABLE.iter().filter_map(|one| keys.hint(one)) {
         let gap = if line.is_empty() { "" } else { SEPARATOR };
-        if width_of(&line) + width_of(gap) + width_of(hint) > width {
+        if width_of(&line) + width_of(gap) + width_of(&hint) > width {
             break;
         }
         line.push_str(gap);
-        line.push_str(hint);
+        line.push_str(&hint);
     }
     line
 }
@@ -214,15 +218,6 @@ fn diagnostic(snapshot: &Snapshot) -> Option<String> {
         more => format!(" (+{more} more)"),
     };
     Some(format!("! eBPF program{more}: {last}"))
-}
-
-fn hidden(snapshot: &Snapshot, width: u16) -> String {
-    let layout = Layout::fit(snapshot, width);
-    match layout.hidden() {
-        0 => String::new(),
-        1 => format!("1 more column at {} wide", layout.full_width),
-        count => format!("{count} more columns at {} wide", layout.full_width),
-    }
 }
 
 /// Fills lines of `width` with segments, in their order.

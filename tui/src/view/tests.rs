@@ -10,14 +10,19 @@ use ratatui::{
 
 use crate::{App, Theme, fixture};
 
+mod compare;
+mod health;
 mod kernel;
+mod outliers;
+mod part;
+mod table;
 
 const SIZES: [(u16, u16); 4] = [(60, 15), (80, 24), (120, 30), (200, 50)];
 
 /// A dashboard that has seen a minute of `snapshot`, with a tail that comes and
 /// goes.
 fn after_a_minute(snapshot: Snapshot) -> App {
-    let mut app = App::new(Theme::Colour);
+    let mut app = App::new(Theme::Sixteen);
     let base = snapshot.instances.clone();
     let mut snapshot = snapshot;
     for second in 0..60_u64 {
@@ -49,6 +54,12 @@ fn terminal(app: &App, (width, height): (u16, u16)) -> Terminal<TestBackend> {
     let mut terminal = Terminal::new(TestBackend::new(width, height)).unwrap();
     terminal.draw(|frame| app.draw(frame)).unwrap();
     terminal
+}
+
+/// Widths and heights from nothing on.
+fn small_sizes() -> impl Iterator<Item = (u16, u16)> {
+    let widths = [0, 1, 2, 3, 5, 8, 13, 21, 34, 55, 80];
+    (0..30).flat_map(move |height| widths.map(|width| (width, height)))
 }
 
 /// The screen as text, without the blanks at the ends of its lines.
@@ -91,14 +102,14 @@ fn costs_are_in_the_status_where_there_is_room() {
 
 #[test]
 fn the_first_interval_shows_absent_values_and_no_zeros() {
-    let mut app = App::new(Theme::Colour);
+    let mut app = App::new(Theme::Sixteen);
     app.update(fixture::first());
     assert_in_all_sizes("first_interval", &app);
 }
 
 #[test]
 fn before_the_first_interval_it_says_that_it_waits() {
-    let screen = screen(&App::new(Theme::Colour), (80, 24));
+    let screen = screen(&App::new(Theme::Sixteen), (80, 24));
     assert!(
         screen.contains("waiting for the first interval"),
         "{screen}"
@@ -107,7 +118,7 @@ fn before_the_first_interval_it_says_that_it_waits() {
 
 #[test]
 fn no_instances_is_said_and_not_shown_as_an_empty_table() {
-    let mut app = App::new(Theme::Colour);
+    let mut app = App::new(Theme::Sixteen);
     let mut empty = fixture::snapshot();
     empty.instances.clear();
     app.update(empty);
@@ -155,6 +166,113 @@ fn paused_in_all_sizes() {
     assert_in_all_sizes("paused", &app);
 }
 
+/// A minute of two instances, a second an interval.
+fn a_minute_of_seconds() -> App {
+    let mut app = App::new(Theme::Sixteen);
+    for second in 0..60 {
+        let mut snapshot = fixture::snapshot();
+        snapshot.taken_at += Duration::from_secs(second);
+        snapshot.since_start = Duration::from_secs(second + 1);
+        for (index, instance) in (0..).zip(&mut snapshot.instances) {
+            let ns = 1000 + 40 * (second * (index + 3) % 23);
+            instance.interval = fixture::activity(1000 + 10 * second, ns);
+        }
+        app.update(snapshot);
+    }
+    app
+}
+
+#[test]
+fn one_can_go_back_in_time_while_the_picture_is_held() {
+    let mut app = a_minute_of_seconds();
+    press(&mut app, KeyCode::Char(' '));
+    let held = screen(&app, (120, 30));
+    assert!(held.contains("PAUSED 60 of 60, 22:14:19 UTC"), "{held}");
+    for _ in 0..48 {
+        press(&mut app, KeyCode::Left);
+    }
+    assert_in_all_sizes("back_in_time", &app);
+    let shown = screen(&app, (120, 30));
+    assert!(
+        shown.contains("PAUSED 12 of 60, 22:13:31 UTC, 48 s ago"),
+        "{shown}"
+    );
+    for _ in 0..48 {
+        press(&mut app, KeyCode::Char('l'));
+    }
+    assert_eq!(screen(&app, (120, 30)), held);
+}
+
+#[test]
+fn going_back_without_a_held_picture_says_what_it_needs() {
+    let mut app = a_minute_of_seconds();
+    press(&mut app, KeyCode::Left);
+    let shown = screen(&app, (120, 30));
+    let last = shown.lines().last().unwrap();
+    assert_eq!(last, "only while the picture is held");
+}
+
+#[test]
+fn a_recording_and_a_message_in_all_sizes() {
+    let mut app = a_minute_of_seconds();
+    app.tell_recorded(Some(crate::Recorded {
+        file: "hwptop-20231114T221319Z-model-vtd0.jsonl".to_owned(),
+        length: Duration::from_secs(72),
+    }));
+    app.say(Err(
+        "cannot write hwptop-20231114T221319Z-model-vtd0.jsonl: No space left on device; 72 \
+         intervals are in it"
+            .to_owned(),
+    ));
+    assert_in_all_sizes("recording", &app);
+    press(&mut app, KeyCode::Char('e'));
+    assert_in_all_sizes("export", &app);
+    press(&mut app, KeyCode::Esc);
+    press(&mut app, KeyCode::Char(' '));
+    let shown = screen(&app, (60, 15));
+    let header = shown.lines().next().unwrap();
+    assert_eq!(
+        header.trim_end(),
+        "hwptop  model:v…tances=2  *modelled   REC   PAUSED 60 of 60"
+    );
+}
+
+#[test]
+fn no_size_is_too_small_for_a_message_and_what_is_held() {
+    let mut app = a_minute_of_seconds();
+    press(&mut app, KeyCode::Char(' '));
+    app.tell_recorded(Some(crate::Recorded {
+        file: "x".repeat(300),
+        length: Duration::MAX,
+    }));
+    for question in [false, true] {
+        app.say(Err("no room ".repeat(100)));
+        app.asks_for_form = question;
+        for (width, height) in (0..50).flat_map(|width| (0..5).map(move |height| (width, height))) {
+            screen(&app, (width, height));
+        }
+    }
+}
+
+#[test]
+fn the_hints_and_the_help_have_the_keys_as_the_user_chose_them() {
+    let keys = [
+        ("quit".to_owned(), vec!["x".to_owned()]),
+        ("health".to_owned(), vec!["F4".to_owned()]),
+    ];
+    let keys = crate::Keys::with(&keys).unwrap();
+    let mut app = a_minute_of_seconds().with_keys(keys);
+    let shown = screen(&app, (120, 30));
+    assert!(
+        shown.contains("x quit") && shown.contains("F4 health"),
+        "{shown}"
+    );
+    press(&mut app, KeyCode::Char('?'));
+    let shown = screen(&app, (120, 60));
+    let quit = shown.lines().find(|line| line.contains("quit")).unwrap();
+    assert!(quit.contains(" x ") && !quit.contains("Ctrl-C"), "{quit}");
+}
+
 #[test]
 fn help_in_all_sizes() {
     let mut app = after_a_minute(fixture::snapshot());
@@ -163,19 +281,21 @@ fn help_in_all_sizes() {
 }
 
 #[test]
-fn escape_closes_the_help_before_it_leaves() {
+fn escape_closes_the_help_and_leads_no_further_than_the_first_screen() {
     let mut app = after_a_minute(fixture::snapshot());
-    press(&mut app, KeyCode::Char('h'));
-    assert_eq!(
-        app.on_key(KeyEvent::from(KeyCode::Esc)),
-        crate::Flow::Continue
-    );
-    assert_eq!(app.on_key(KeyEvent::from(KeyCode::Esc)), crate::Flow::Quit);
+    let before = screen(&app, (120, 30));
+    press(&mut app, KeyCode::Char('?'));
+    assert_ne!(screen(&app, (120, 30)), before);
+    for _ in 0..2 {
+        let key = KeyEvent::from(KeyCode::Esc);
+        assert_eq!(app.on_key(key), crate::Flow::Continue);
+        assert_eq!(screen(&app, (120, 30)), before);
+    }
 }
 
 #[test]
 fn extreme_figures_in_all_sizes() {
-    let mut app = App::new(Theme::Colour);
+    let mut app = App::new(Theme::Sixteen);
     app.update(fixture::extremes());
     assert_in_all_sizes("extremes", &app);
 }
@@ -269,7 +389,9 @@ fn without_colour_nothing_is_coloured_and_all_text_is_the_same() {
 fn no_size_however_small_is_too_small_to_draw_in() {
     let mut app = after_a_minute(fixture::frozen());
     for help in [false, true] {
-        app.help = help;
+        if help {
+            press(&mut app, KeyCode::Char('?'));
+        }
         for width in 0..70 {
             for height in 0..20 {
                 screen(&app, (width, height));
@@ -303,7 +425,7 @@ fn no_screen_of_two_lines_or_more_is_without_a_row() {
         for width in 12..70 {
             for height in 2..20 {
                 let screen = screen(&app, (width, height));
-                let row = |line: &str| line.starts_with(first);
+                let row = |line: &str| line.get(1..).is_some_and(|line| line.starts_with(first));
                 assert!(screen.lines().any(row), "{width}x{height}\n{screen}");
             }
         }
@@ -337,7 +459,7 @@ fn the_help_has_all_its_borders_on_any_screen() {
 
 #[test]
 fn an_instance_that_has_done_nothing_yet_has_a_row_without_latencies() {
-    let mut app = App::new(Theme::Colour);
+    let mut app = App::new(Theme::Sixteen);
     app.update(fixture::silent());
     insta::assert_snapshot!("silent_80x24", screen(&app, (80, 24)));
 }
@@ -363,4 +485,16 @@ fn the_real_screen_becomes_an_svg() {
         crate::svg::render(terminal(&app, (120, 30)).backend().buffer())
     );
     assert!(svg.contains("model-vtd1") && svg.contains("modelled"));
+}
+
+#[test]
+fn a_key_goes_through_the_themes() {
+    let mut app = after_a_minute(fixture::snapshot());
+    app.theme = Theme::Dark;
+    let dark = terminal(&app, (80, 24)).backend().buffer().clone();
+    for theme in [Theme::Light, Theme::Sixteen, Theme::Monochrome, Theme::Dark] {
+        press(&mut app, KeyCode::Char('t'));
+        assert_eq!(app.theme, theme);
+    }
+    assert_eq!(*terminal(&app, (80, 24)).backend().buffer(), dark);
 }

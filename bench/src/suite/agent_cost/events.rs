@@ -10,7 +10,6 @@ use std::{
 
 use hwptop_abi::{InstanceArg, Vendor};
 use hwptop_driver::{ObjectId, iommufd::Context, probes};
-use rustix::time::{ClockId, clock_gettime};
 use serde_json::Value;
 
 use super::{
@@ -19,7 +18,7 @@ use super::{
 };
 use crate::{
     Interval,
-    cpus::Pinned,
+    cpus::{Pinned, thread_cpu},
     mock::{Mock, MockEntries, has_viommu},
     suite::{
         bpftrace::{Bpftrace, NOT_INSTALLED},
@@ -289,10 +288,4 @@ impl Bench {
         }
         Ok(thread_cpu().saturating_sub(start))
     }
-}
-
-/// CPU time of the calling thread.
-fn thread_cpu() -> Duration {
-    // It never is before its start.
-    Duration::try_from(clock_gettime(ClockId::ThreadCPUTime)).unwrap_or_default()
 }

@@ -72,7 +72,7 @@ impl Watched {
 }
 
 /// Guests on `instances` modelled instances of this process.
-pub(super) fn fleet(instances: u16, doing: Doing) -> Result<Fleet, AgentCostError> {
+pub(in crate::suite) fn fleet(instances: u16, doing: Doing) -> Result<Fleet, AgentCostError> {
     Ok(Fleet::start(&FleetConfig {
         captures: vec![Capture::builtin(CAPTURE)?],
         instances,

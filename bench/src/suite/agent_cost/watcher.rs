@@ -171,7 +171,7 @@ impl Watcher {
 }
 
 /// CPU time of all threads of a process: first field of `schedstat`, in nanoseconds.
-pub(super) fn cpu_of(process: u32) -> Result<Duration, AgentCostError> {
+pub(in crate::suite) fn cpu_of(process: u32) -> Result<Duration, AgentCostError> {
     let directory = format!("/proc/{process}/task");
     let failed = |what: String| AgentCostError::Accounting {
         path: directory.clone(),

@@ -1,14 +1,10 @@
 //! The configuration file.
 
 use std::{
-    fmt,
-    fs::File,
-    io::Read as _,
     path::{Path, PathBuf},
     time::Duration,
 };
 
-use anyhow::{Context as _, anyhow};
 use hwptop_agent::SlowThreshold;
 use hwptop_bench::fleet::Pace;
 use hwptop_driver::Policy;
@@ -20,10 +16,8 @@ use crate::{
         threshold, window,
     },
     target::Target,
+    toml_file,
 };
-
-/// The longest file that is read.
-const MOST_BYTES: u64 = 1 << 20;
 
 /// What a configuration file says, in the words of the command line.
 #[derive(Debug, Default, Deserialize)]
@@ -68,60 +62,7 @@ pub(super) struct ConfigFile {
 
 impl ConfigFile {
     pub(super) fn read(path: &Path) -> anyhow::Result<Self> {
-        let mut bytes = Vec::new();
-        File::open(path)
-            .and_then(|file| file.take(MOST_BYTES + 1).read_to_end(&mut bytes))
-            .with_context(|| path.display().to_string())?;
-        if bytes.len() as u64 > MOST_BYTES {
-            return Err(anyhow!(
-                "{}: larger than {MOST_BYTES} bytes",
-                path.display()
-            ));
-        }
-        Self::parse(&bytes).map_err(|wrong| anyhow!("{}:{wrong}", path.display()))
-    }
-
-    /// What `bytes` say, or where they go wrong and how.
-    pub(super) fn parse(bytes: &[u8]) -> Result<Self, Wrong> {
-        let text = std::str::from_utf8(bytes).map_err(|error| {
-            let at = error.valid_up_to();
-            let what = format!("the byte {:#04x}, where UTF-8 is expected", bytes[at]);
-            Wrong::at(&bytes[..at], what)
-        })?;
-        toml::from_str(text).map_err(|error| {
-            let at = error.span().map_or(0, |span| span.start.min(bytes.len()));
-            // The parser's words can have several lines.
-            Wrong::at(&bytes[..at], error.message().replace('\n', ", "))
-        })
-    }
-}
-
-/// Where a file goes wrong, and how.
-#[derive(Debug)]
-pub(super) struct Wrong {
-    pub(super) line: usize,
-    /// In characters, from 1.
-    pub(super) column: usize,
-    pub(super) what: String,
-}
-
-impl Wrong {
-    /// Behind the bytes `before`.
-    fn at(before: &[u8], what: String) -> Self {
-        let lines: Vec<&[u8]> = before.split(|&byte| byte == b'\n').collect();
-        let last = String::from_utf8_lossy(lines.last().copied().unwrap_or_default());
-        Self {
-            line: lines.len(),
-            column: 1 + last.chars().count(),
-            what,
-        }
-    }
-}
-
-impl fmt::Display for Wrong {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { line, column, what } = self;
-        write!(f, "{line}:{column}: {what}")
+        toml_file::read(path)
     }
 }
 

@@ -1,7 +1,14 @@
 use clap::Parser as _;
 
-use super::{file::Wrong, *};
-use crate::cli::{Cli, Command};
+use super::*;
+use crate::{
+    cli::{Cli, Command},
+    toml_file::{Wrong, parse},
+};
+
+fn parsed(bytes: &[u8]) -> Result<ConfigFile, Wrong> {
+    parse(bytes)
+}
 
 fn args(line: &[&str]) -> AgentArgs {
     let line = ["hwptop", "agent"].iter().chain(line);
@@ -12,7 +19,7 @@ fn args(line: &[&str]) -> AgentArgs {
 }
 
 fn resolved(line: &[&str], file: &str) -> Settings {
-    let file = ConfigFile::parse(file.as_bytes()).expect("the file is right");
+    let file = parsed(file.as_bytes()).expect("the file is right");
     Settings::resolve(args(line), file).expect("it is right")
 }
 
@@ -36,7 +43,7 @@ fn every_option_of_the_template_can_be_set_and_there_are_no_others() {
             _ => format!("{line}\n"),
         })
         .collect();
-    let file = ConfigFile::parse(all.as_bytes()).expect("every line is right");
+    let file = parsed(all.as_bytes()).expect("every line is right");
     let text = format!("{file:?}");
     assert!(!text.contains("None") && !text.contains("[]"), "{text}");
 }
@@ -114,14 +121,14 @@ fn what_is_wrong_in_a_file_is_told_with_its_line_and_column() {
             line: at,
             column: across,
             what,
-        } = ConfigFile::parse(text.as_bytes()).expect_err(text);
+        } = parsed(text.as_bytes()).expect_err(text);
         assert_eq!((at, across), (line, column), "{text}: {what}");
         assert!(
             what.contains(part) && !what.contains('\n'),
             "{text}: {what}"
         );
     }
-    let wrong = ConfigFile::parse(b"# \xc3\xa9\nslow = \"\xff\"").expect_err("not UTF-8");
+    let wrong = parsed(b"# \xc3\xa9\nslow = \"\xff\"").expect_err("not UTF-8");
     assert_eq!((wrong.line, wrong.column), (2, 9));
     assert!(wrong.what.contains("0xff"), "{wrong}");
 }
@@ -129,7 +136,7 @@ fn what_is_wrong_in_a_file_is_told_with_its_line_and_column() {
 #[test]
 fn what_is_kept_needs_a_place_and_a_trigger_something_to_dump() {
     let refused = |line: &[&str], file: &str| {
-        let file = ConfigFile::parse(file.as_bytes()).expect("the file is right");
+        let file = parsed(file.as_bytes()).expect("the file is right");
         let settings = Settings::resolve(args(line), file).expect("it is right");
         settings.check_kept().map_err(|error| error.to_string())
     };
@@ -151,7 +158,7 @@ fn what_is_kept_needs_a_place_and_a_trigger_something_to_dump() {
 #[test]
 fn a_recording_is_played_as_it_was_made_and_not_recorded_again() {
     let refused = |line: &[&str], file: &str| {
-        let file = ConfigFile::parse(file.as_bytes()).expect("the file is right");
+        let file = parsed(file.as_bytes()).expect("the file is right");
         let settings = Settings::resolve(args(line), file).expect("it is right");
         settings
             .check_played(None)

@@ -33,7 +33,7 @@ fn the_mock_has_a_badge_of_its_own() {
 
 #[test]
 fn a_failure_stays_on_the_screen_after_its_interval() {
-    let mut app = App::new(Theme::Colour);
+    let mut app = App::new(Theme::Sixteen);
     app.update(kernel::emulated_smmu());
     let mut later = kernel::emulated_smmu();
     later.failures.clear();
@@ -44,7 +44,7 @@ fn a_failure_stays_on_the_screen_after_its_interval() {
 
 #[test]
 fn a_kernel_at_which_nothing_has_happened() {
-    let mut app = App::new(Theme::Colour);
+    let mut app = App::new(Theme::Sixteen);
     app.update(kernel::quiet_kernel());
     assert_in_small_sizes("kernel_quiet", &app);
 }
@@ -62,7 +62,7 @@ fn a_failure_before_any_iommu_is_shown_without_an_instance() {
     let mut snapshot = kernel::host();
     snapshot.instances.clear();
     snapshot.objects.retain(|one| one.instance.is_none());
-    let mut app = App::new(Theme::Colour);
+    let mut app = App::new(Theme::Sixteen);
     app.update(snapshot);
     let screen = screen(&app, (80, 24));
     assert!(screen.contains("- probe(4713): 7"), "{screen}");
@@ -75,7 +75,7 @@ fn no_size_is_too_small_for_the_kernel() {
         kernel::emulated_smmu(),
         kernel::thousand_objects(),
     ] {
-        let mut app = App::new(Theme::Colour);
+        let mut app = App::new(Theme::Sixteen);
         app.update(snapshot);
         for (width, height) in (0..70).flat_map(|w| (0..24).map(move |h| (w, h))) {
             screen(&app, (width, height));

@@ -19,6 +19,11 @@ pub(super) struct Beside {
 impl Beside {
     /// Its owner alone may read it. A device or a pipe is written as it is.
     pub(super) fn create(path: &Path) -> io::Result<Self> {
+        Self::with_mode(path, 0o600)
+    }
+
+    /// As [`Self::create`], for whom `mode` says.
+    pub(super) fn with_mode(path: &Path, mode: u32) -> io::Result<Self> {
         // Neither made nor emptied: whether it may be written.
         match OpenOptions::new().write(true).open(path) {
             Ok(file) if !file.metadata()?.is_file() => {
@@ -33,11 +38,7 @@ impl Beside {
         name.push(format!(".{}.part", process::id()));
         let own = path.with_file_name(name);
         let mut options = OpenOptions::new();
-        let file = options
-            .write(true)
-            .create_new(true)
-            .mode(0o600)
-            .open(&own)?;
+        let file = options.write(true).create_new(true).mode(mode).open(&own)?;
         Ok(Self {
             file,
             names: Some([own, path]),

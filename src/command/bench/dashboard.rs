@@ -1,0 +1,154 @@
+//! The suite that draws.
+
+use std::{
+    collections::VecDeque,
+    io,
+    path::{Path, PathBuf},
+    sync::atomic::{AtomicBool, Ordering},
+    time::Duration,
+};
+
+use clap::Parser as _;
+use hwptop_agent::snapshot::Snapshot;
+use hwptop_bench::suite::{Absent, DashboardConfig, Drawing, dashboard as run_dashboard};
+use hwptop_tui::{App, Offscreen, ScreenName, Theme};
+
+use super::{Progress, print};
+use crate::{
+    cli::{Cli, DashboardArgs},
+    command::{feed::Feed, replay::Recorded, signals::stop_flag, top},
+    failure::Failure,
+};
+
+/// Time between two snapshots.
+const INTERVAL: Duration = Duration::from_millis(100);
+/// Snapshots that are drawn again and again.
+const SNAPSHOTS: usize = 50;
+
+pub(crate) fn dashboard(args: &DashboardArgs) -> Result<(), Failure> {
+    let stop = stop_flag()?;
+    let progress = Progress::start();
+    let snapshots = match &args.recording {
+        Some(file) => recorded(file, &stop)?,
+        None => live(args.instances, &progress, &stop)?,
+    };
+    let config = DashboardConfig {
+        size: args.size,
+        frames: args.frames as usize,
+        rows: args.rows,
+        rounds: args.rounds,
+        time: args.time,
+        instances: args.instances,
+    };
+    let screens = ScreenName::ALL.into_iter().map(|name| {
+        let drawn = Drawn::new(name, args.size)?;
+        Ok(Box::new(drawn) as Box<dyn Drawing>)
+    });
+    let screens = screens.collect::<io::Result<_>>()?;
+    let program: PathBuf = std::env::current_exe()?;
+    let cost = run_dashboard(&program, &config, &snapshots, screens, &stop, |what| {
+        progress.show(what);
+    })
+    .map_err(Failure::cannot)?;
+    progress.clear();
+    let drawn = print::Drawn {
+        of: &snapshots,
+        size: args.size,
+    };
+    print::dashboard(&mut io::stdout().lock(), &cost, &drawn, args.format)?;
+    if cost.is_whole {
+        return Ok(());
+    }
+    Err(Failure::Interrupted(anyhow::anyhow!(
+        "stopped; what is printed was measured until then"
+    )))
+}
+
+/// The last snapshots of a recording.
+fn recorded(file: &Path, stop: &AtomicBool) -> Result<Vec<Snapshot>, Failure> {
+    let mut recorded = Recorded::open(file, None)?;
+    let mut snapshots = VecDeque::new();
+    while !stop.load(Ordering::Relaxed)
+        && let Some(snapshot) = recorded
+            .next_snapshot()
+            .map_err(|error| Failure::input(anyhow::anyhow!(error)))?
+    {
+        if snapshots.len() == SNAPSHOTS {
+            snapshots.pop_front();
+        }
+        snapshots.push_back(snapshot);
+    }
+    Ok(snapshots.into())
+}
+
+/// Consecutive snapshots of modelled instances; fewer where `stop` is set.
+fn live(instances: u16, progress: &Progress, stop: &AtomicBool) -> Result<Vec<Snapshot>, Failure> {
+    let target = format!("model,instances={instances}");
+    // Some of what it does is slow by that.
+    let command = ["hwptop", "--target", &target, "--slow", "p99"];
+    let args = Cli::try_parse_from(command).map_err(Failure::input)?;
+    let mut live = top::start(&args.top.measure)?;
+    let mut snapshots = Vec::new();
+    while snapshots.len() < SNAPSHOTS && !stop.load(Ordering::Relaxed) {
+        if snapshots.len().is_multiple_of(10) {
+            let done = snapshots.len();
+            progress.show(&format!("snapshot {done} of {SNAPSHOTS} of {target}"));
+        }
+        top::wait(INTERVAL, || stop.load(Ordering::Relaxed));
+        let taken = live.next_snapshot();
+        let Some(snapshot) = taken.map_err(|error| Failure::cannot(anyhow::anyhow!(error)))? else {
+            break;
+        };
+        snapshots.push(snapshot);
+    }
+    live.stop();
+    Ok(snapshots)
+}
+
+/// A screen of the dashboard, for the suite.
+struct Drawn {
+    name: ScreenName,
+    screen: Offscreen,
+}
+
+impl Drawn {
+    fn new(name: ScreenName, size: (u16, u16)) -> io::Result<Self> {
+        let screen = Offscreen::new(App::new(Theme::Dark), size)?;
+        Ok(Self { name, screen })
+    }
+}
+
+impl Drawing for Drawn {
+    fn name(&self) -> String {
+        self.name.to_string()
+    }
+
+    fn open(&mut self) -> Result<(), Absent> {
+        let opened = self.screen.open(&self.name);
+        opened.map_err(|not_there| Absent(not_there.to_string()))
+    }
+
+    fn update(&mut self, snapshot: Snapshot) {
+        self.screen.update(snapshot);
+    }
+
+    fn row_below(&mut self) {
+        self.screen.row_below();
+    }
+
+    fn draw(&mut self) {
+        self.screen.draw();
+    }
+
+    fn diff(&self) -> usize {
+        self.screen.diff()
+    }
+
+    fn flip(&mut self) {
+        self.screen.flip();
+    }
+
+    fn write(&mut self) -> io::Result<u64> {
+        self.screen.write()
+    }
+}

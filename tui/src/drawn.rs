@@ -1,0 +1,42 @@
+//! What is where on the screen, as it was drawn last: what the mouse hits, and how far a screen
+//! of rows reaches.
+
+use hwptop_agent::snapshot::Scope;
+use ratatui::layout::{Position, Rect};
+
+use crate::sort::By;
+
+/// What was drawn, in the screen's own coordinates.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Drawn {
+    /// Rows that can be selected, from the top.
+    pub(crate) rows: Vec<(Rect, Scope)>,
+    /// Titles that can be sorted by, from the left.
+    pub(crate) titles: Vec<(Rect, By)>,
+    /// Which of all rows is the uppermost.
+    pub(crate) top: usize,
+}
+
+/// What there is at a place.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Target {
+    Row(Scope),
+    Title(By),
+}
+
+impl Drawn {
+    /// What can be sorted by, from the left.
+    pub(crate) fn sorts(&self) -> Vec<By> {
+        self.titles.iter().map(|(_, by)| *by).collect()
+    }
+
+    pub(crate) fn at(&self, position: Position) -> Option<Target> {
+        let mut rows = self.rows.iter();
+        if let Some((_, scope)) = rows.find(|(rect, _)| rect.contains(position)) {
+            return Some(Target::Row(scope.clone()));
+        }
+        let mut titles = self.titles.iter();
+        let (_, by) = titles.find(|(rect, _)| rect.contains(position))?;
+        Some(Target::Title(*by))
+    }
+}

@@ -1,0 +1,189 @@
+use std::time::Duration;
+
+use hwptop_agent::snapshot::Scope;
+
+use super::*;
+use crate::screen::Screen;
+
+fn on_outliers(snapshots: impl IntoIterator<Item = Snapshot>) -> App {
+    let mut app = App::new(Theme::Sixteen);
+    for snapshot in snapshots {
+        app.update(snapshot);
+    }
+    press(&mut app, KeyCode::Char('2'));
+    app
+}
+
+/// As [`fixture::slow::host`], `seconds` later.
+fn later(seconds: u64) -> Snapshot {
+    let mut later = fixture::slow::host();
+    later.taken_at += Duration::from_secs(seconds);
+    for event in &mut later.slow {
+        event.ended_at = event.ended_at.map(|at| at + Duration::from_secs(seconds));
+    }
+    later
+}
+
+/// The row that is marked.
+fn selected(screen: &str) -> &str {
+    let row = screen.lines().find(|line| line.starts_with("> "));
+    row.unwrap_or_else(|| panic!("no row is marked:\n{screen}"))
+}
+
+#[test]
+fn slow_requests_in_all_sizes() {
+    let mut app = on_outliers([fixture::slow::host()]);
+    press(&mut app, KeyCode::Down);
+    assert_in_all_sizes("outliers", &app);
+    insta::assert_snapshot!("outliers_200x20", screen(&app, (200, 20)));
+}
+
+#[test]
+fn one_slow_request_whole_in_all_sizes() {
+    let mut app = on_outliers([fixture::slow::host()]);
+    press(&mut app, KeyCode::Down);
+    press(&mut app, KeyCode::Enter);
+    assert_in_all_sizes("outlier", &app);
+    press(&mut app, KeyCode::Esc);
+    assert_eq!(app.screens.here().screen, Screen::Outliers);
+}
+
+#[test]
+fn without_any_it_says_the_threshold_and_how_to_lower_it_in_all_sizes() {
+    assert_in_all_sizes("no_outliers", &on_outliers([fixture::snapshot()]));
+}
+
+#[test]
+fn many_slow_requests_are_scrolled_through() {
+    let mut app = on_outliers((0..300).map(later));
+    let top = screen(&app, (120, 30));
+    assert!(
+        top.contains("1000, newest first, 200 faster and older ones let go"),
+        "{top}"
+    );
+    press(&mut app, KeyCode::PageDown);
+    let below = screen(&app, (120, 30));
+    assert_ne!(selected(&below), selected(&top));
+    press(&mut app, KeyCode::End);
+    let last = screen(&app, (120, 30));
+    assert!(last.contains("↓ 0"), "{last}");
+    press(&mut app, KeyCode::Home);
+    assert_eq!(screen(&app, (120, 30)), top);
+}
+
+#[test]
+fn the_selected_one_stays_so_when_others_come() {
+    let mut app = on_outliers([fixture::slow::host()]);
+    press(&mut app, KeyCode::Down);
+    let before = screen(&app, (200, 50));
+    let time = &selected(&before)[..14];
+    app.update(later(5));
+    let after = screen(&app, (200, 50));
+    assert_eq!(&selected(&after)[..14], time);
+    assert_ne!(before, after);
+}
+
+#[test]
+fn the_one_that_was_looked_at_whole_is_selected_afterwards() {
+    let mut app = on_outliers([fixture::slow::host()]);
+    let before = screen(&app, (200, 50));
+    press(&mut app, KeyCode::Enter);
+    app.update(later(5));
+    press(&mut app, KeyCode::Esc);
+    let after = screen(&app, (200, 50));
+    assert_eq!(selected(&after)[..14], selected(&before)[..14]);
+}
+
+#[test]
+fn they_are_sorted_by_latency_and_the_other_way_round() {
+    let mut app = on_outliers([fixture::slow::host()]);
+    press(&mut app, KeyCode::Char('s'));
+    let slowest = screen(&app, (120, 30));
+    assert!(slowest.contains("slowest first"), "{slowest}");
+    assert!(selected(&slowest).contains("1.00s"), "{slowest}");
+    press(&mut app, KeyCode::Char('S'));
+    let fastest = screen(&app, (120, 30));
+    assert!(selected(&fastest).contains("1.10ms"), "{fastest}");
+}
+
+#[test]
+fn from_the_screen_of_a_part_only_its_own_are_shown() {
+    let mut app = on_outliers([fixture::slow::host()]);
+    press(&mut app, KeyCode::Char('1'));
+    app.screens.open(Screen::Part(Scope::Process(4713)));
+    press(&mut app, KeyCode::Char('2'));
+    let shown = screen(&app, (120, 30));
+    assert!(shown.contains("of this part: 1,"), "{shown}");
+    assert!(selected(&shown).contains("probe(4713)"), "{shown}");
+}
+
+#[test]
+fn a_whole_slow_request_that_is_let_go_says_so() {
+    let mut app = on_outliers([fixture::slow::host()]);
+    app.screens.open(Screen::Outlier(99));
+    let shown = screen(&app, (80, 24));
+    assert!(shown.contains("not kept any more"), "{shown}");
+}
+
+#[test]
+fn modelled_instances_are_marked_among_slow_requests() {
+    let mut modelled = fixture::snapshot();
+    modelled.slow = fixture::slow::host().slow;
+    for event in &mut modelled.slow {
+        event.instance = Some("model-vtd0".to_owned());
+    }
+    let shown = screen(&on_outliers([modelled]), (120, 30));
+    assert!(selected(&shown).contains("model-vtd0*"), "{shown}");
+}
+
+#[test]
+fn without_colour_slow_requests_read_the_same() {
+    for key in [None, Some(KeyCode::Enter)] {
+        let mut app = on_outliers([fixture::slow::host()]);
+        if let Some(key) = key {
+            press(&mut app, key);
+        }
+        let coloured = screen(&app, (120, 30));
+        app.theme = Theme::Monochrome;
+        assert_eq!(screen(&app, (120, 30)), coloured);
+        let terminal = terminal(&app, (120, 30));
+        let cells = &terminal.backend().buffer().content;
+        assert!(cells.iter().all(|cell| cell.fg == Color::Reset));
+    }
+}
+
+#[test]
+fn no_size_is_too_small_for_slow_requests() {
+    let mut app = on_outliers([fixture::slow::host()]);
+    for open in [false, true] {
+        if open {
+            press(&mut app, KeyCode::Enter);
+        }
+        for (width, height) in small_sizes() {
+            screen(&app, (width, height));
+            press(&mut app, KeyCode::Down);
+        }
+        screen(&app, (300, 100));
+    }
+}
+
+#[test]
+fn extreme_slow_requests_are_drawn() {
+    let mut extreme = fixture::slow::host();
+    for (event, ns) in extreme.slow.iter_mut().zip([0, 1, u64::MAX, u64::MAX]) {
+        event.latency = Duration::from_nanos(ns);
+        event.driver_op = Some(Duration::MAX);
+        event.items = u32::MAX;
+        event.asked = Some(u32::MAX);
+        event.instance = Some("x".repeat(500));
+        event.errno = u32::MAX;
+        event.ended_at = Some(extreme.taken_at + Duration::from_secs(9));
+    }
+    let mut app = on_outliers([extreme]);
+    for _ in 0..4 {
+        for size in SIZES {
+            screen(&app, size);
+        }
+        press(&mut app, KeyCode::Down);
+    }
+}
