@@ -5,6 +5,7 @@
 //!             ├─▶ ebpf ──▶ toolchain ─▶ build ─▶ strip ─▶ object + sidecar (or compare, with --check)
 //!             ├─▶ fuzz ──▶ cargo-fuzz ─▶ build with the address sanitizer ─▶ run (or --repeat one input)
 //!             ├─▶ lab ───▶ QEMU, kernel, userland (made once) ─▶ boot ─▶ CMD's output, files and exit code
+//!             ├─▶ pictures ─▶ hwptop --format svg ─▶ docs/*.svg
 //!             └─▶ tidy
 //! ```
 
@@ -12,6 +13,7 @@ mod apt;
 mod ebpf;
 mod fuzz;
 mod lab;
+mod pictures;
 mod process;
 mod python;
 mod repo;
@@ -96,6 +98,10 @@ enum Task {
     /// and the working directory is the folder of --output.
     #[command(after_long_help = lab::EXAMPLES)]
     Lab(lab::Options),
+    /// Draws the pictures of the dashboard's screens in docs/ anew
+    ///
+    /// With `hwptop --format svg --screen NAME`, from a live model and from the recording of a kernel in docs/.
+    Pictures,
     /// Checks the rules of this code base that neither rustfmt nor clippy knows
     ///
     /// File length, no mod.rs, no `todo!`, `dbg!` or `#[allow(…)]`, a `// SAFETY:` comment on every unsafe block,
@@ -142,6 +148,7 @@ fn run(arguments: &Arguments) -> Result<ExitCode> {
             .map(|()| ExitCode::SUCCESS)
         }
         Task::Lab(options) => Ok(lab::run(&repo, options)),
+        Task::Pictures => pictures::draw(&repo).map(|()| ExitCode::SUCCESS),
         Task::Tidy => tidy::check(&repo).map(|()| ExitCode::SUCCESS),
     }
 }
