@@ -5,7 +5,7 @@ use std::{borrow::Cow, time::Duration};
 
 use hwptop_agent::{
     InstanceKind,
-    snapshot::{Activity, InstanceSnapshot, ObjectSnapshot, Scope, Snapshot, StageActivity},
+    snapshot::{Activity, InstanceSnapshot, ObjectSnapshot, StageActivity},
 };
 
 use crate::{figure, object};
@@ -281,16 +281,16 @@ impl<'a> Row<'a> {
 
     /// What a part of what was measured did in the last interval, `over` long.
     pub(crate) fn part(
-        name: &'a str,
+        name: impl Into<Cow<'a, str>>,
         kind: InstanceKind,
-        activity: &'a Activity,
+        activity: Cow<'a, Activity>,
         over: Duration,
         errors: u64,
     ) -> Self {
         Self {
-            name: Cow::Borrowed(name),
+            name: name.into(),
             kind,
-            activity: Cow::Borrowed(activity),
+            activity,
             over,
             errors,
         }
@@ -306,86 +306,9 @@ impl<'a> Row<'a> {
             errors: object.total.errors(),
         }
     }
-
-    /// The last interval of what `scope` is in `snapshot`; `None` where it is not in it.
-    pub(crate) fn of(scope: &Scope, snapshot: &'a Snapshot) -> Option<Self> {
-        let over = snapshot.interval;
-        let of_scope = || {
-            let objects = snapshot.objects.iter();
-            objects.filter(|one| scope.has(snapshot, one))
-        };
-        match scope {
-            Scope::Instance(name) => {
-                let mut instances = snapshot.instances.iter();
-                let instance = instances.find(|one| one.name == *name)?;
-                Some(Self::interval(instance, over))
-            }
-            Scope::Object(_) => Some(Self::object(of_scope().next()?, over)),
-            Scope::Process(_) => {
-                let process = &of_scope().next()?.owner.as_ref()?.process;
-                Some(Self {
-                    name: Cow::Owned(object::process(Some(process))),
-                    kind: InstanceKind::Hardware,
-                    activity: scope.interval(snapshot)?,
-                    over,
-                    errors: sum(of_scope().map(|one| one.total.errors())),
-                })
-            }
-            Scope::Everything => Some(Self {
-                name: Cow::Borrowed("all instances"),
-                kind: InstanceKind::Hardware,
-                activity: scope.interval(snapshot)?,
-                over,
-                errors: sum(snapshot.instances.iter().map(|one| one.total.errors())),
-            }),
-        }
-    }
-}
-
-fn sum(counts: impl Iterator<Item = u64>) -> u64 {
-    counts.fold(0, u64::saturating_add)
 }
 
 /// Screen columns of a text whose characters are one column wide each.
 pub(crate) fn width_of(text: &str) -> u16 {
     u16::try_from(text.chars().count()).unwrap_or(u16::MAX)
-}
-
-#[cfg(test)]
-mod tests {
-    use hwptop_agent::snapshot::ObjectScope;
-
-    use super::*;
-    use crate::fixture::kernel;
-
-    #[test]
-    fn a_process_is_the_sum_of_its_objects_and_a_part_that_is_gone_has_no_row() {
-        let mut host = kernel::host();
-        let mut second = host.objects[0].clone();
-        if let Some(owner) = &mut second.owner {
-            owner.hwpt = 5;
-        }
-        second.total.request.errors = u64::MAX;
-        host.objects.push(second);
-        let row = Row::of(&Scope::Process(4711), &host).unwrap();
-        assert_eq!(row.name, "qemu-system-x86(4711)");
-        assert_eq!(Column::Requests.value(&row), Some(1_800.0));
-        assert_eq!(row.errors, u64::MAX);
-
-        let of_five = Scope::of_object(&host, &host.objects[4]).unwrap();
-        let row = Row::of(&of_five, &host).unwrap();
-        assert_eq!(row.name, "qemu-system-x86(4711): 5");
-        let all = Row::of(&Scope::Everything, &host).unwrap();
-        assert_eq!(Column::Requests.value(&all), Some(1_060.0));
-
-        let gone = Scope::Object(ObjectScope {
-            instance: None,
-            process: 4711,
-            context: None,
-            hwpt: 99,
-        });
-        for gone in [gone, Scope::Process(1), Scope::Instance("dmar9".to_owned())] {
-            assert!(Row::of(&gone, &host).is_none());
-        }
-    }
 }

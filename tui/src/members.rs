@@ -3,9 +3,12 @@
 
 use std::borrow::Cow;
 
-use hwptop_agent::snapshot::{Activity, ObjectSnapshot, Process, Scope, Snapshot};
+use hwptop_agent::{
+    InstanceKind,
+    snapshot::{Activity, ObjectSnapshot, Process, Scope, Snapshot},
+};
 
-use crate::object;
+use crate::{column::Row, object};
 
 /// One who is behind a scope.
 pub(crate) struct Member<'a> {
@@ -97,13 +100,15 @@ impl<'a> Member<'a> {
         }
     }
 
+    /// What it did in the interval as far as it is behind `scope`, under `name`.
+    pub(crate) fn row(&self, name: String, scope: &Scope, snapshot: &'a Snapshot) -> Row<'a> {
+        let (did, errors) = self.activity(scope, snapshot);
+        Row::part(name, InstanceKind::Hardware, did, snapshot.interval, errors)
+    }
+
     /// What it did in the interval and its errors since the measurement began, as far as it is
     /// behind `scope`.
-    pub(crate) fn activity(
-        &self,
-        scope: &Scope,
-        snapshot: &'a Snapshot,
-    ) -> (Cow<'a, Activity>, u64) {
+    fn activity(&self, scope: &Scope, snapshot: &'a Snapshot) -> (Cow<'a, Activity>, u64) {
         let id = |one: &ObjectSnapshot| one.owner.as_ref().map(|owner| owner.process.id);
         let mine = |one: &&ObjectSnapshot| {
             // Told at once, which leaves few of many.

@@ -115,9 +115,17 @@ fn of(place: &Place, snapshot: &Snapshot) -> Vec<Scope> {
 /// Those of `scopes` that the filter of `place` lets through, in its order, with the place of
 /// each in `scopes`.
 fn arranged(place: &Place, snapshot: &Snapshot, scopes: Vec<Scope>) -> (Vec<usize>, Vec<Scope>) {
-    let row = |(at, scope): &(usize, Scope)| match (&place.screen, snapshot.instances.get(*at)) {
-        (Screen::Instances, Some(instance)) => Some(Row::interval(instance, snapshot.interval)),
-        _ => Row::of(scope, snapshot),
+    let members = match &place.screen {
+        Screen::Part(behind) => members::of(behind, snapshot),
+        _ => Vec::new(),
+    };
+    let row = |(at, _): &(usize, Scope)| {
+        if let Screen::Part(behind) = &place.screen {
+            let member = members.get(*at)?;
+            return Some(member.row(member.full_name(), behind, snapshot));
+        }
+        let instance = snapshot.instances.get(*at)?;
+        Some(Row::interval(instance, snapshot.interval))
     };
     let mut rows: Vec<(usize, Scope)> = scopes.into_iter().enumerate().collect();
     if !place.filter.is_empty() {

@@ -93,6 +93,7 @@ fn draw_top(part: &Part, canvas: &mut Canvas) -> u16 {
     };
     let snapshot = part.view.snapshot;
     let errors = errors(part);
+    let did = Cow::Borrowed(&**did);
     let row = Row::part("", InstanceKind::Hardware, did, snapshot.interval, errors);
     let layout = Layout::fit_unnamed(canvas.width());
     let mut y = 1;

@@ -1,6 +1,6 @@
 //! The processes and HWPTs behind a part, as rows that can be selected.
 
-use hwptop_agent::{InstanceKind, snapshot::Scope};
+use hwptop_agent::snapshot::Scope;
 use ratatui::{
     layout::Rect,
     style::{Modifier, Style},
@@ -12,6 +12,7 @@ use super::{
 };
 use crate::{
     column::{Layout, Row},
+    members::Member,
     object, rows,
     theme::quiet,
 };
@@ -111,21 +112,17 @@ fn draw_rows(part: &Part, shown: &[Scope], selected: usize, titled: bool, canvas
     let shown = shown
         .iter()
         .filter_map(|scope| part.members.iter().find(|member| member.scope == *scope));
-    let shown: Vec<_> = shown
+    let shown: Vec<(&Member, Row)> = shown
         .map(|member| {
             let name = if is_tree {
                 member.name(part.scope)
             } else {
                 member.full_name()
             };
-            (member, name, member.activity(part.scope, snapshot))
+            (member, member.row(name, part.scope, snapshot))
         })
         .collect();
-    let rows = shown.iter().map(|(_, name, (did, errors))| {
-        let kind = InstanceKind::Hardware;
-        Row::part(name, kind, did, snapshot.interval, *errors)
-    });
-    let rows: Vec<Row> = rows.collect();
+    let (shown, rows): (Vec<&Member>, Vec<Row>) = shown.into_iter().unzip();
     let whole = Rect {
         x: 0,
         y: 0,
@@ -142,7 +139,7 @@ fn draw_rows(part: &Part, shown: &[Scope], selected: usize, titled: bool, canvas
         table::draw_titles(&layout, place.sort, 0, &mut canvas.part(right));
     }
     let lines = shown.iter().zip(&rows).enumerate();
-    for (y, (index, ((member, ..), row))) in (u16::from(titled)..).zip(lines) {
+    for (y, (index, (member, row))) in (u16::from(titled)..).zip(lines) {
         let (sign, style) = if index == selected {
             (SELECTED, Style::new().add_modifier(Modifier::REVERSED))
         } else {
