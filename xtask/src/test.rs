@@ -11,6 +11,7 @@ use anyhow::Result;
 use std::collections::BTreeSet;
 use std::env;
 use std::fmt::Display;
+use std::io;
 use std::process::{Command, ExitCode};
 use std::time::Instant;
 
@@ -212,10 +213,12 @@ fn show(counts: &mut Counts, name: &str, running: Result<Running>) -> Results {
     if let Ok(running) = &running {
         step.start = running.begun;
     }
-    let results = running.and_then(Running::show).unwrap_or_else(|error| {
-        println!("{error:#}");
-        Results::of_a_failure()
-    });
+    let results = running
+        .and_then(|running| running.show(&mut io::stdout()))
+        .unwrap_or_else(|error| {
+            println!("{error:#}");
+            Results::of_a_failure()
+        });
     step.end(&results.counts);
     counts.add(&results.counts);
     results

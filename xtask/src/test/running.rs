@@ -1,7 +1,7 @@
 //! A run of tests whose output can be shown later than it is written.
 
 use anyhow::{Context as _, Result};
-use std::io::{self, Read as _, Write as _};
+use std::io::{self, Read as _, Write};
 use std::process::{Child, Command};
 use std::sync::mpsc::{Receiver, channel};
 use std::thread;
@@ -64,16 +64,14 @@ impl Running {
         })
     }
 
-    /// Shows what it has written and goes on to write, until it ends.
-    pub(super) fn show(mut self) -> Result<Results> {
+    /// Shows on `out` what it has written and goes on to write, until it ends.
+    pub(super) fn show(mut self, out: &mut impl Write) -> Result<Results> {
         let line = &self.line;
         let mut reader = Reader::default();
         for bytes in self.output {
             let bytes = bytes.with_context(|| format!("cannot read from `{line}`"))?;
-            let mut stdout = io::stdout();
-            stdout
-                .write_all(&bytes)
-                .and_then(|()| stdout.flush())
+            out.write_all(&bytes)
+                .and_then(|()| out.flush())
                 .context("cannot write the output")?;
             reader.feed(&bytes);
         }
@@ -83,9 +81,11 @@ impl Running {
             .with_context(|| format!("cannot wait for `{line}`"))?;
         let mut results = reader.finish();
         if !status.success() && results.counts.failed == 0 {
-            println!(
+            writeln!(
+                out,
                 "FAILED: `{line}` ended with {status} and no failed test: it did not build or end well, see above"
-            );
+            )
+            .context("cannot write the output")?;
             results.counts.failed = 1;
         }
         Ok(results)
@@ -107,13 +107,13 @@ mod tests {
         let script = "seq 100000; echo running 2 tests; \
                       echo 'test result: ok. 2 passed; 0 failed; 1 ignored; 0 measured; 0 filtered out' >&2";
         let running = Running::start(shell(script), Errors::Along).unwrap();
-        let counts = running.show().unwrap().counts;
+        let counts = running.show(&mut io::sink()).unwrap().counts;
         assert_eq!((counts.passed, counts.failed, counts.skipped), (2, 0, 1));
     }
 
     #[test]
     fn a_run_that_ends_badly_without_a_failed_test_counts_as_one() {
         let running = Running::start(shell("exit 101"), Errors::Apart).unwrap();
-        assert_eq!(running.show().unwrap().counts.failed, 1);
+        assert_eq!(running.show(&mut io::sink()).unwrap().counts.failed, 1);
     }
 }
