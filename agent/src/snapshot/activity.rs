@@ -79,8 +79,10 @@ impl StageActivity {
         ] {
             *mine = mine.saturating_add(theirs);
         }
-        // Both resize by themselves and have the same precision.
-        let _ = self.latency.add(&later.latency);
+        // Each is as large as its own slowest event.
+        self.latency.auto(true);
+        let added = self.latency.add(&later.latency);
+        debug_assert!(added.is_ok(), "they have the same precision: {added:?}");
         self.batches.add(&later.batches);
         self.error_codes.add(&later.error_codes);
     }
@@ -290,6 +292,31 @@ mod tests {
         sum.add(&requests(&[(1, 1), (64, 3)], &[(5, 1)]));
         assert_eq!(sum.batches.iter().collect::<Vec<_>>(), [(1, 3), (64, 3)]);
         assert_eq!(sum.error_codes.iter().collect::<Vec<_>>(), [(5, 1)]);
+    }
+
+    #[test]
+    fn latencies_of_a_slow_part_are_added_to_those_of_a_fast_one() {
+        let only = |ns| StageActivity {
+            recorded: 1,
+            latency: {
+                let mut latency = super::super::histogram_up_to(ns);
+                latency += ns;
+                latency
+            },
+            ..StageActivity::default()
+        };
+        for first in [StageActivity::default(), only(900)] {
+            let mut sum = first;
+            sum.add(&only(70_000_000));
+            assert_eq!(sum.latency.len(), sum.recorded);
+            let max = sum.latency_ns_max().unwrap();
+            assert!((70_000_000..71_000_000).contains(&max), "{max}");
+            // As they are read again.
+            let written = serde_json::to_string(&sum).unwrap();
+            let mut read: StageActivity = serde_json::from_str(&written).unwrap();
+            read.add(&only(3_000_000_000));
+            assert_eq!(read.latency.len(), read.recorded);
+        }
     }
 
     #[test]
