@@ -4,17 +4,17 @@ use std::{
 };
 
 use signal_hook::{
-    consts::{SIGHUP, SIGINT, SIGTERM, SIGUSR1},
+    consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1},
     flag,
 };
 
 use crate::failure::Failure;
 
-/// A flag that the first SIGINT, SIGTERM or SIGHUP sets; the second one ends the
+/// A flag that the first SIGINT, SIGTERM, SIGHUP or SIGQUIT sets; the second one ends the
 /// process at once.
 pub(super) fn stop_flag() -> Result<Arc<AtomicBool>, Failure> {
     let stop = Arc::new(AtomicBool::new(false));
-    for signal in [SIGINT, SIGTERM, SIGHUP] {
+    for signal in [SIGINT, SIGTERM, SIGHUP, SIGQUIT] {
         // In this order: the second signal finds the flag set by the first.
         flag::register_conditional_shutdown(signal, 128 + signal, Arc::clone(&stop))?;
         flag::register(signal, Arc::clone(&stop))?;

@@ -189,6 +189,7 @@ impl App {
     }
 
     pub(crate) fn act(&mut self, action: Action) -> Flow {
+        self.comparing.asked &= action == Action::Baseline;
         let flow = self.follow(action);
         baseline::refresh(self);
         flow

@@ -1,5 +1,7 @@
 //! What is compared with what on the screen of that name, worked out once per snapshot.
 
+use std::ops::Bound;
+
 use hwptop_agent::{
     compare::{Blocks, Comparison},
     snapshot::{Scope, Snapshot, Stage},
@@ -24,6 +26,8 @@ pub struct Baseline {
 pub(crate) struct Comparing {
     pub(crate) baseline: Option<Baseline>,
     pub(crate) stage: Stage,
+    /// Whether the last key was to replace a baseline, which is done when it comes again.
+    pub(crate) asked: bool,
     shown: Option<Shown>,
 }
 
@@ -42,6 +46,7 @@ impl Default for Comparing {
         Self {
             baseline: None,
             stage: Stage::Request,
+            asked: false,
             shown: None,
         }
     }
@@ -107,6 +112,13 @@ pub(crate) fn open(app: &mut App) {
 /// with it. Only where the screen is shown: a baseline of an hour is not to be lost by a slip.
 pub(crate) fn take(app: &mut App) {
     if app.screens.here().screen == Screen::Compare && !app.picture().blocks.is_empty() {
+        let asked = std::mem::take(&mut app.comparing.asked);
+        if let (Some(baseline), false) = (&app.comparing.baseline, asked) {
+            let why = format!("once more replaces the baseline, {}", baseline.name);
+            app.comparing.asked = true;
+            app.say(Err(why));
+            return;
+        }
         let blocks = app.take_blocks();
         app.comparing.set_baseline(Baseline {
             name: EARLIER.to_owned(),
@@ -123,8 +135,8 @@ pub(crate) fn next_stage(app: &mut App) {
     let baseline = app.comparing.baseline.as_ref();
     let mut known = app.picture().blocks.stages();
     known.extend(baseline.iter().flat_map(|one| one.blocks.stages()));
-    let mut later = known.range(app.comparing.stage..).skip(1);
-    let next = later.next().or_else(|| known.first()).copied();
+    let after = (Bound::Excluded(app.comparing.stage), Bound::Unbounded);
+    let next = known.range(after).next().or_else(|| known.first()).copied();
     app.comparing.stage = next.unwrap_or(Stage::Request);
 }
 

@@ -148,10 +148,11 @@ pub(super) fn of(samples: &[Sample]) -> Option<Cost> {
 fn between(samples: &[&Sample]) -> Option<Cost> {
     let sum = |of: fn(&Sample) -> u64| samples.iter().map(|one| of(one) as f64).sum::<f64>();
     let requests = sum(|one| one.requests);
-    if requests == 0.0 {
+    let mean_ns = sum(|one| one.request_ns) / requests;
+    // Neither without requests nor where no time is known.
+    if mean_ns.is_nan() || mean_ns <= 0.0 {
         return None;
     }
-    let mean_ns = sum(|one| one.request_ns) / requests;
     let outside: Option<Vec<u64>> = samples.iter().map(|one| one.outside_ns).collect();
     let outside = outside.map(|parts| parts.iter().map(|ns| *ns as f64).sum::<f64>());
     let factors = samples.iter().map(|one| one.batch_factor());

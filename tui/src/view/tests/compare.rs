@@ -288,3 +288,28 @@ fn no_size_and_no_figure_is_too_much_for_it() {
         }
     }
 }
+
+#[test]
+fn a_baseline_is_replaced_by_the_second_of_two_keys_and_not_by_the_first() {
+    let snapshot = fixture::snapshot();
+    let mut app = App::new(Theme::Sixteen);
+    let go_on = |app: &mut App| {
+        for one in seconds(&snapshot, 10, 100) {
+            app.update(one);
+        }
+    };
+    go_on(&mut app);
+    press(&mut app, KeyCode::Char('c'));
+    press(&mut app, KeyCode::Char('b'));
+    go_on(&mut app);
+    for other in [KeyCode::Down, KeyCode::Tab] {
+        press(&mut app, KeyCode::Char('b'));
+        let shown = screen(&app, (120, 30));
+        assert!(shown.contains("once more replaces the baseline"), "{shown}");
+        assert!(!app.picture().blocks.is_empty());
+        press(&mut app, other);
+    }
+    press(&mut app, KeyCode::Char('b'));
+    press(&mut app, KeyCode::Char('b'));
+    assert!(app.picture().blocks.is_empty());
+}
