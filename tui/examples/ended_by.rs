@@ -1,4 +1,5 @@
-//! Ends the dashboard by `error`, `panic` or the source's `end`: what the terminal
+//! Ends the dashboard by `error`, `panic` or the source's `end` (after another thread has
+//! panicked): what the terminal
 //! looks like afterwards is what the session gave back.
 
 use std::{process::ExitCode, sync::atomic::AtomicBool, time::Duration};
@@ -14,6 +15,11 @@ fn main() -> ExitCode {
         // Long enough on the screen to be seen there.
         match (how.as_str(), asked) {
             (_, ..10) => Ok(Some(silent())),
+            ("end", 10) => {
+                // Of another thread, which does not end the dashboard.
+                let _ = std::thread::spawn(|| panic!("a helper panicked")).join();
+                Ok(Some(silent()))
+            }
             ("error", _) => Err("the source failed".into()),
             ("panic", _) => panic!("the source panicked"),
             _ => Ok(None),

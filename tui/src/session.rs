@@ -79,6 +79,10 @@ impl Surface for Session {
     }
 
     fn draw(&mut self, app: &App) -> io::Result<()> {
+        // Another thread has panicked, and told why where it can be read afterwards.
+        if !HELD.load(Ordering::SeqCst) {
+            self.retake()?;
+        }
         synchronized(&mut stdout(), || {
             self.terminal.draw(|frame| app.draw(frame)).map(drop)
         })

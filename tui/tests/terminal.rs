@@ -58,6 +58,10 @@ fn the_picture_stays_when_the_source_ends_until_the_user_leaves() {
     eventually("it says that it has ended", || {
         terminal.screen().contains("ENDED")
     });
+    // Though another thread's panic has given the terminal back meanwhile.
+    assert!(!terminal.screen().contains("a helper panicked"));
+    let state = terminal.tmux(&["display-message", "-p", "#{alternate_on}"]);
+    assert_eq!(state.trim(), "1", "{}", terminal.screen());
     let mouse = || {
         terminal.tmux(&[
             "display-message",
@@ -69,5 +73,7 @@ fn the_picture_stays_when_the_source_ends_until_the_user_leaves() {
     terminal.keys("q");
     eventually("the shell is back", || terminal.is_at_prompt());
     assert_eq!(mouse().trim(), "00", "and given back");
+    let screen = terminal.screen();
+    assert!(screen.contains("a helper panicked"), "{screen}");
     assert_eq!(terminal.settings(), before);
 }
