@@ -13,7 +13,7 @@ use hwptop_tui::{Advance, Baseline};
 use super::{
     baseline::baseline,
     feed::{Feed, FeedError},
-    signals::stop_flag,
+    signals::{stop_flag, survive_dump_request},
     top::{Settings, dashboard, is_interactive, wait},
 };
 use crate::{
@@ -32,6 +32,7 @@ pub(crate) fn replay(args: &ReplayFileArgs) -> Result<(), Failure> {
     let mut recorded = Recorded::open(&args.file, args.speed)?;
     let baseline = baseline(&args.show)?;
     let stop = stop_flag()?;
+    survive_dump_request()?;
     if let Some(settings) = settings {
         let advance = if args.step {
             Advance::OnKey

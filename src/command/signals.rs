@@ -29,7 +29,8 @@ pub(super) fn flag_of(signal: i32) -> io::Result<Arc<AtomicBool>> {
     Ok(flag)
 }
 
-/// Lets SIGUSR1 be without effect: it asks for a dump, and would end who has nothing to dump.
+/// Lets SIGUSR1 be without effect: it asks for a dump, and would end who has nothing to dump, and
+/// leave a terminal that is held as it is.
 pub(super) fn survive_dump_request() -> Result<(), Failure> {
     flag::register(SIGUSR1, Arc::default())?;
     Ok(())

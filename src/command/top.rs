@@ -11,7 +11,13 @@ use hwptop_agent::kernel::{
 use hwptop_agent::snapshot::Snapshot;
 use hwptop_tui::{Advance, App, Baseline, SnapshotSource, SourceError, TuiError};
 
-use super::{attached::Attached, baseline::baseline, feed::Feed, live::Live, signals::stop_flag};
+use super::{
+    attached::Attached,
+    baseline::baseline,
+    feed::Feed,
+    live::Live,
+    signals::{stop_flag, survive_dump_request},
+};
 use crate::{
     cli::{MeasureArgs, ShowArgs, TopArgs, TopFormat},
     failure::Failure,
@@ -60,6 +66,7 @@ fn show(
 ) -> Result<(), Failure> {
     // Until here a signal ends the process at once: there is nothing to clean up.
     let stop = stop_flag()?;
+    survive_dump_request()?;
     if let Some(settings) = settings {
         let interval = feed.own_pace().unwrap_or(args.measure.interval());
         return dashboard(feed, settings, Advance::Every(interval), baseline, &stop);

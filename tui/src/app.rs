@@ -88,6 +88,8 @@ pub struct App {
     pub(crate) ended: bool,
     /// What is to be known of the source beside its snapshots.
     pub(crate) note: Option<String>,
+    /// Whether the next interval comes when the user asks for it.
+    pub(crate) by_step: bool,
     pub(crate) screens: Screens,
     /// The filter while it is typed.
     pub(crate) prompt: Option<Prompt>,
@@ -114,6 +116,7 @@ impl App {
             theme,
             ended: false,
             note: None,
+            by_step: false,
             screens: Screens::default(),
             prompt: None,
             drawn: RefCell::default(),
@@ -172,6 +175,11 @@ impl App {
             Some(action) => self.act(action),
             None => Flow::Continue,
         }
+    }
+
+    /// Takes what was pasted.
+    pub fn on_paste(&mut self, text: &str) {
+        prompt::on_paste(self, text);
     }
 
     /// Takes `key` for what to export as; any but those that are offered is none.

@@ -20,6 +20,8 @@ pub(crate) fn open(app: &mut App) {
     if matches!(here.screen, Screen::Instances | Screen::Part(_)) {
         let input = Input::new(here.filter.clone());
         app.prompt = Some(Prompt { input });
+    } else {
+        app.say(Err("nothing to filter on this screen".to_owned()));
     }
 }
 
@@ -49,6 +51,21 @@ pub(crate) fn on_key(app: &mut App, key: KeyEvent) -> Flow {
         }
     }
     Flow::Continue
+}
+
+/// Takes what was pasted: into the open prompt, without what ends a line; nowhere else, where each
+/// of its letters would be a key.
+pub(crate) fn on_paste(app: &mut App, text: &str) {
+    let Some(prompt) = &mut app.prompt else {
+        return;
+    };
+    for character in text.chars().filter(|one| !one.is_control()).take(LONGEST) {
+        prompt.edit(InputRequest::InsertChar(character));
+    }
+    prompt
+        .input
+        .value()
+        .clone_into(&mut app.screens.here_mut().filter);
 }
 
 impl Prompt {

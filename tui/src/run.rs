@@ -133,7 +133,8 @@ impl<'a> Run<'a> {
             due: Some(now),
             stale: true,
         };
-        if advance != Advance::OnKey {
+        run.app.by_step = advance == Advance::OnKey;
+        if !run.app.by_step {
             run.due = run.next_due();
         }
         run
@@ -175,6 +176,10 @@ impl<'a> Run<'a> {
                         Flow::Quit => return Ok(Outcome::Quit),
                         flow => self.follow(flow)?,
                     }
+                }
+                Some(Event::Paste(text)) => {
+                    self.app.on_paste(&text);
+                    self.stale = true;
                 }
                 Some(Event::Mouse(mouse)) => {
                     self.app.on_mouse(mouse);

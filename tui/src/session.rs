@@ -11,6 +11,7 @@ use ratatui::{
     Terminal,
     crossterm::{
         cursor::{Hide, Show},
+        event::{DisableBracketedPaste, EnableBracketedPaste},
         execute, queue,
         style::{Print, ResetColor},
         terminal::{
@@ -137,6 +138,7 @@ fn take() -> io::Result<io::Result<()>> {
         stdout(),
         EnterAlternateScreen,
         Print(MOUSE_ON),
+        EnableBracketedPaste,
         ResetColor,
         Clear(ClearType::All),
         Hide
@@ -150,6 +152,7 @@ fn restore() {
         let _: io::Result<()> = execute!(
             stdout(),
             EndSynchronizedUpdate,
+            DisableBracketedPaste,
             Print(MOUSE_OFF),
             LeaveAlternateScreen,
             Show

@@ -86,7 +86,7 @@ pub(crate) fn draw(app: &App, area: Rect, buffer: &mut Buffer) -> Drawn {
         rows: rows::listed(app, place, snapshot),
     };
     let hidden = table::hidden(&view, area.width);
-    let status = status::lines(&app.keys, snapshot, area.width, status_room, hidden);
+    let status = status::lines(app, snapshot, area.width, status_room, hidden);
     let status_y = area.height.saturating_sub(status.height());
     let gap = u16::from(area.height >= ROOMY);
     let mut middle = canvas.part(Rect {

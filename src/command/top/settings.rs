@@ -6,11 +6,11 @@ use std::{
     fmt::Write as _,
     fs,
     io::{self, Write as _},
-    os::unix::fs::PermissionsExt as _,
+    os::unix::fs::{FileTypeExt as _, PermissionsExt as _},
     path::{Path, PathBuf},
 };
 
-use anyhow::{Context as _, anyhow};
+use anyhow::{Context as _, anyhow, bail};
 use hwptop_tui::{Keys, Theme};
 use serde::Deserialize;
 use toml::Spanned;
@@ -88,6 +88,10 @@ impl SettingsFile {
 
     fn bytes(&self) -> anyhow::Result<Option<Vec<u8>>> {
         let Some(path) = &self.0 else { return Ok(None) };
+        // Nobody asked for it by name, so that nobody is there to write into it either.
+        if fs::metadata(path).is_ok_and(|file| file.file_type().is_fifo()) {
+            bail!("{}: it is a FIFO, and not a file", path.display());
+        }
         match toml_file::bytes(path) {
             Err(error) if is_absent(&error) => Ok(None),
             bytes => bytes.map(Some),

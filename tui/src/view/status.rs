@@ -8,7 +8,13 @@ use ratatui::style::Style;
 
 use super::{Canvas, wrapped, wrapped_to};
 use crate::theme::quiet;
-use crate::{column::width_of, costs, figure, keys};
+use crate::{
+    App,
+    column::width_of,
+    costs, figure,
+    keys::{self, Action},
+    screen::Screen,
+};
 
 const SEPARATOR: &str = "  ";
 /// The room from which on hardware queues and costs are told of: a line more is a stage less.
@@ -53,7 +59,7 @@ impl Status {
 /// The status for a screen `width` wide, in at most `height` lines.
 /// `note` stands right of the keys.
 pub(super) fn lines(
-    keys: &crate::Keys,
+    app: &App,
     snapshot: &Snapshot,
     width: u16,
     height: u16,
@@ -101,16 +107,34 @@ pub(super) fn lines(
     Status {
         lines,
         keys: with_keys.then(|| Keys {
-            hints: hints(keys, width),
+            hints: hints(app, width),
             note,
         }),
     }
 }
 
+/// Whether a key for `action` does anything on the screen that is shown.
+fn is_offered(app: &App, action: Action) -> bool {
+    let screen = &app.screens.below_help().screen;
+    let has_rows = matches!(screen, Screen::Instances | Screen::Part(_));
+    match action {
+        Action::Back => *screen != Screen::Instances,
+        Action::Next => app.by_step,
+        Action::Open | Action::Sort => has_rows || *screen == Screen::Outliers,
+        Action::Filter => has_rows,
+        Action::Baseline | Action::Stage => *screen == Screen::Compare,
+        Action::Outliers => *screen != Screen::Outliers,
+        Action::Compare => *screen != Screen::Compare,
+        Action::Health => *screen != Screen::Health,
+        _ => true,
+    }
+}
+
 /// As many hints as fit.
-fn hints(keys: &crate::Keys, width: u16) -> String {
+fn hints(app: &App, width: u16) -> String {
     let mut line = String::new();
-    for hint in keys::TABLE.iter().filter_map(|one| keys.hint(one)) {
+    let offered = keys::TABLE.iter().filter(|one| is_offered(app, one.action));
+    for hint in offered.filter_map(|one| app.keys.hint(one)) {
         let gap = if line.is_empty() { "" } else { SEPARATOR };
         if width_of(&line) + width_of(gap) + width_of(&hint) > width {
             break;
@@ -181,7 +205,10 @@ fn probes(snapshot: &Snapshot) -> String {
 fn slow(snapshot: &Snapshot) -> String {
     let dropped = match snapshot.events.slow_dropped {
         0 => String::new(),
-        dropped => format!(", {} not kept", figure::count(dropped)),
+        dropped => format!(
+            " in the interval, {} not kept since the start",
+            figure::count(dropped)
+        ),
     };
     format!(
         "slower than {}: {}{dropped}",

@@ -460,3 +460,40 @@ fn of_ten_thousand_rows_only_those_that_are_seen_are_drawn() {
     let shown = screen(&app, size);
     assert!(shown.contains(" of 10000 match 'ffe'"), "{shown}");
 }
+
+#[test]
+fn what_is_pasted_goes_into_the_filter_and_nowhere_else() {
+    let mut app = showing(fixture::snapshot());
+    app.on_paste("q\nr");
+    assert!(app.prompt.is_none() && app.screens.here().filter.is_empty());
+    type_in(&mut app, "/");
+    app.on_paste("VTD\n1\u{1b}");
+    assert_eq!(app.screens.here().filter, "VTD1");
+    assert_eq!(rows_from_the_top(&app, WIDE), ["model-vtd1"]);
+}
+
+#[test]
+fn only_keys_that_do_something_are_hinted_at() {
+    let mut app = showing(fixture::snapshot());
+    let hints = |app: &App| {
+        let screen = screen(app, (200, 50));
+        screen.lines().last().unwrap_or_default().to_owned()
+    };
+    assert!(hints(&app).contains("/ filter") && !hints(&app).contains("back"));
+    press(&mut app, KeyCode::Char('4'));
+    let health = hints(&app);
+    assert!(
+        health.contains("Esc back") && !health.contains("filter") && !health.contains("4 health"),
+        "{health}"
+    );
+    press(&mut app, KeyCode::Char('/'));
+    assert!(app.prompt.is_none());
+    assert!(screen(&app, (80, 24)).contains("nothing to filter on this screen"));
+    assert!(screen(&showing_by_step(), (120, 30)).contains("n next interval"));
+}
+
+fn showing_by_step() -> App {
+    let mut app = showing(fixture::snapshot());
+    app.by_step = true;
+    app
+}
