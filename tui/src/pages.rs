@@ -11,7 +11,9 @@ use crate::{
 pub(crate) fn act(app: &mut App, action: Action) -> bool {
     match app.screens.here().screen {
         Screen::Outliers => act_on_outliers(app, action),
-        Screen::Outlier(_) | Screen::Health => scroll(app.screens.here_mut(), action),
+        Screen::Outlier(_) | Screen::Health | Screen::Help => {
+            scroll(app.screens.here_mut(), action)
+        }
         _ => false,
     }
 }

@@ -116,8 +116,9 @@ fn rows_least(snapshot: &Snapshot) -> u16 {
 
 /// What is drawn over the rest.
 fn over(app: &App, canvas: &mut Canvas) {
-    if app.screens.here().screen == Screen::Help {
-        help::draw(&app.keys, canvas);
+    let here = app.screens.here();
+    if here.screen == Screen::Help {
+        help::draw(&app.keys, here, canvas);
     }
     if let Some(prompt) = &app.prompt {
         prompt::draw(prompt, canvas);

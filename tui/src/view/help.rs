@@ -1,8 +1,14 @@
-use ratatui::{layout::Rect, style::Style};
+use ratatui::{
+    layout::Rect,
+    text::{Line, Span},
+};
 
-use super::Canvas;
-use crate::theme::{quiet, strong};
-use crate::{Keys, keys};
+use super::{Canvas, page};
+use crate::{
+    Keys, keys,
+    screen::Place,
+    theme::{quiet, strong},
+};
 
 /// What the columns mean, as (name, meaning).
 const MEANINGS: &[(&str, &str)] = &[
@@ -21,11 +27,23 @@ const MEANINGS: &[(&str, &str)] = &[
 const NAMES: u16 = 15;
 const WIDTH: u16 = 60;
 
-/// Draws the help over the middle of the screen. Where that is too low for all
-/// lines, the lower border says how many it leaves out.
-pub(super) fn draw(keys: &Keys, canvas: &mut Canvas) {
-    let lines = keys::TABLE.len() + MEANINGS.len();
-    let height = u16::try_from(lines + 2)
+/// Draws the help over the middle of the screen; where that is too low for all lines, they can be
+/// scrolled through.
+pub(super) fn draw(keys: &Keys, place: &Place, canvas: &mut Canvas) {
+    let keys = keys::TABLE
+        .iter()
+        .map(|binding| (keys.label(binding), binding.does));
+    let meanings = MEANINGS
+        .iter()
+        .map(|(name, meaning)| ((*name).to_owned(), *meaning));
+    let lines: Vec<Line> = keys
+        .chain(meanings)
+        .map(|(name, meaning)| {
+            let name = format!("{name:<width$}", width = usize::from(NAMES));
+            Line::from_iter([Span::styled(name, strong()), Span::raw(meaning)])
+        })
+        .collect();
+    let height = u16::try_from(lines.len() + 2)
         .unwrap_or(u16::MAX)
         .min(canvas.height());
     let width = WIDTH.min(canvas.width());
@@ -38,26 +56,12 @@ pub(super) fn draw(keys: &Keys, canvas: &mut Canvas) {
     panel.clear();
     draw_border(&mut panel);
     let mut inside = panel.part(Rect {
-        x: 1,
-        y: 0,
-        width: width.saturating_sub(2),
-        height,
+        x: 2,
+        y: 1,
+        width: width.saturating_sub(3),
+        height: height.saturating_sub(2),
     });
-    inside.put(1, 0, " hwptop: keys and columns ", strong());
-    let keys: Vec<(String, &str)> = keys::TABLE
-        .iter()
-        .map(|binding| (keys.label(binding), binding.does))
-        .collect();
-    let keys = keys.iter().map(|(label, does)| (label.as_str(), *does));
-    let shown = usize::from(height.saturating_sub(2));
-    for (y, (name, meaning)) in (1..).zip(keys.chain(MEANINGS.iter().copied()).take(shown)) {
-        inside.put(1, y, name, strong());
-        inside.put(1 + NAMES, y, meaning, Style::new());
-    }
-    if height > 1 && shown < lines {
-        let note = format!(" +{} more on a higher screen ", lines - shown);
-        inside.put(1, height - 1, &note, quiet());
-    }
+    page::draw(place, &lines, &mut inside);
 }
 
 fn draw_border(panel: &mut Canvas) {
@@ -69,6 +73,13 @@ fn draw_border(panel: &mut Canvas) {
     }
     panel.put(0, height.saturating_sub(1), &format!("└{across}┘"), quiet());
     panel.put(0, 0, &format!("┌{across}┐"), quiet());
+    let mut title = panel.part(Rect {
+        x: 2,
+        y: 0,
+        width: width.saturating_sub(3),
+        height: 1,
+    });
+    title.put(0, 0, " hwptop: keys and columns ", strong());
 }
 
 #[cfg(test)]

@@ -8,7 +8,7 @@ use ratatui::{
     style::Color,
 };
 
-use crate::{App, Theme, fixture};
+use crate::{App, Theme, fixture, screen::Screen};
 
 mod compare;
 mod health;
@@ -278,6 +278,36 @@ fn help_in_all_sizes() {
     let mut app = after_a_minute(fixture::snapshot());
     press(&mut app, KeyCode::Char('?'));
     assert_in_all_sizes("help", &app);
+}
+
+#[test]
+fn all_of_the_help_can_be_scrolled_to_on_a_low_screen() {
+    let mut app = after_a_minute(fixture::snapshot());
+    press(&mut app, KeyCode::Char('?'));
+    let whole = screen(&app, (60, 50));
+    let wanted: Vec<&str> = whole.lines().filter(|line| line.starts_with('│')).collect();
+    assert_eq!(wanted.len(), 40);
+    let low = (60, 12);
+    let top = screen(&app, low);
+    let mut seen = Vec::new();
+    for _ in 0..wanted.len() {
+        seen.extend(screen(&app, low).lines().map(str::to_owned));
+        press(&mut app, KeyCode::Down);
+    }
+    assert!(wanted.iter().all(|line| seen.iter().any(|one| one == line)));
+    let last = screen(&app, low);
+    assert!(last.contains("more: ↑ 31  ↓ 0"), "{last}");
+    for (key, shown) in [(KeyCode::Home, &top), (KeyCode::End, &last)] {
+        press(&mut app, key);
+        assert_eq!(screen(&app, low), *shown);
+    }
+    press(&mut app, KeyCode::PageUp);
+    let above = screen(&app, low);
+    assert!(above.contains("more: ↑ 22  ↓ 9"), "{above}");
+    press(&mut app, KeyCode::PageDown);
+    assert_eq!(screen(&app, low), last);
+    press(&mut app, KeyCode::Char('?'));
+    assert_eq!(app.screens.here().screen, Screen::Instances);
 }
 
 #[test]
