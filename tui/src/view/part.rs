@@ -9,7 +9,7 @@ use hwptop_agent::{
 };
 use ratatui::{layout::Rect, style::Style};
 
-use super::{Canvas, View, bars, curve, heat, wrapped_to};
+use super::{Canvas, View, advice, bars, curve, heat, wrapped_to};
 use crate::{
     breakdown::Breakdown,
     column::{Layout, Row, width_of},
@@ -75,12 +75,20 @@ pub(super) fn draw(view: &View, scope: &Scope, canvas: &mut Canvas) {
         width: canvas.width(),
         height: rest.saturating_sub(members + gap),
     };
-    draw_body(&part, &mut canvas.part(body));
     let members = Rect {
         y: top + body.height + gap,
         height: members,
         ..body
     };
+    // Of what is gone there is nothing to be made better.
+    let advised = part.did.as_ref().map_or(0, |_| {
+        advice::draw_some_at_bottom(view, scope, &mut canvas.part(body))
+    });
+    let body = Rect {
+        height: body.height - advised,
+        ..body
+    };
+    draw_body(&part, &mut canvas.part(body));
     behind::draw(&part, &mut canvas.part(members));
 }
 

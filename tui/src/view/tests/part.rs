@@ -153,6 +153,23 @@ fn what_is_gone_says_so_and_keeps_its_past() {
 }
 
 #[test]
+fn advice_is_given_for_an_instance_a_process_and_an_hwpt() {
+    let host = kernel::host();
+    let object = Scope::of_object(&host, &host.objects[0]).unwrap();
+    for scope in [dmar0(), Scope::Process(4711), object] {
+        let app = part_after(&host, scope, 30, Theme::Dark);
+        let low = screen(&app, (60, 15));
+        assert!(low.contains("array: "), "{low}");
+        assert!(low.contains("request latency"), "{low}");
+        let high = screen(&app, (200, 50));
+        assert!(high.contains("batching"), "{high}");
+        assert!(high.contains("array: "), "{high}");
+    }
+    let gone = part_after(&host, Scope::Process(1), 3, Theme::Dark);
+    assert!(!screen(&gone, (200, 50)).contains("array: "));
+}
+
+#[test]
 fn colours_tell_how_many_there_were() {
     for theme in Theme::ALL {
         let app = part_after(&kernel::host(), dmar0(), 60, theme);
