@@ -25,6 +25,7 @@ mod looking;
 mod message;
 mod past;
 mod perf;
+mod printable;
 mod privileges;
 mod process;
 mod readiness;

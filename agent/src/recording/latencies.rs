@@ -64,14 +64,15 @@ fn suffix(object: &ObjectSnapshot) -> String {
     format!("/pid{}{context}/hwpt{hwpt}", process.id)
 }
 
-/// Without what a tag of an interval log cannot have.
+/// Without what a tag of an interval log cannot have, and without `?`: a control character is
+/// read as that.
 fn tag(instance: &str, stage: Stage, suffix: &str) -> String {
     let instance: String = instance.chars().map(plain).collect();
     format!("{instance}/{}{suffix}", stage.name().replace(' ', "-"))
 }
 
 fn plain(character: char) -> char {
-    if character.is_ascii_graphic() && character != ',' {
+    if character.is_ascii_graphic() && !matches!(character, ',' | '?') {
         character
     } else {
         '_'

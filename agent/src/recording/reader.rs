@@ -13,7 +13,10 @@ use hdrhistogram::{
 };
 
 use super::{Header, RecordingError, Since, latencies::latencies, log_of};
-use crate::snapshot::{Activity, HistogramV2, Owner, Snapshot};
+use crate::{
+    printable::from_json,
+    snapshot::{Activity, HistogramV2, Owner, Snapshot},
+};
 
 /// The longest line that is read, in bytes: those of the largest snapshots have a tenth of it.
 const LINE_MAX: u64 = 16 << 20;
@@ -53,8 +56,7 @@ impl Replay {
         };
         let first = lines.next()?;
         let first = first.ok_or_else(|| foreign("it has no whole line".into()))?;
-        let header: Header =
-            serde_json::from_slice(&first).map_err(|error| foreign(error.to_string()))?;
+        let header: Header = from_json(&first).map_err(|error| foreign(error.to_string()))?;
         header.check().map_err(foreign)?;
         Ok(Self {
             log,
@@ -90,8 +92,8 @@ impl Replay {
             self.is_cut = self.lines.is_cut;
             return Ok(None);
         };
-        let mut snapshot: Snapshot = serde_json::from_slice(&line)
-            .map_err(|error| self.lines.wrong(format!("no snapshot: {error}")))?;
+        let mut snapshot: Snapshot =
+            from_json(&line).map_err(|error| self.lines.wrong(format!("no snapshot: {error}")))?;
         for one in latencies(&mut snapshot) {
             let Some(histogram) = self.log.histogram(&one.tag)? else {
                 self.is_cut = true;

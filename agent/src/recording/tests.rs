@@ -104,6 +104,11 @@ fn document(snapshot: &Snapshot) -> String {
     serde_json::to_string(&snapshot.document()).unwrap()
 }
 
+/// As it is after it was read: a control character in a name is none any more.
+fn as_read(snapshot: &Snapshot) -> String {
+    document(snapshot).replace(r"odd\nname", "odd?name")
+}
+
 /// All that can be read, and whether the end was cut.
 fn read(path: &Path) -> Result<(Vec<Snapshot>, bool), RecordingError> {
     let mut replay = Replay::open(path)?;
@@ -120,8 +125,9 @@ fn what_is_written_is_read_again_totals_and_all() {
     let (_folder, path) = written(&snapshots);
     let (read, is_cut) = read(&path).unwrap();
     assert!(!is_cut);
-    let documents = |all: &[Snapshot]| all.iter().map(document).collect::<Vec<_>>();
-    assert_eq!(documents(&read), documents(&snapshots));
+    let documents: Vec<String> = read.iter().map(document).collect();
+    let expected: Vec<String> = snapshots.iter().map(as_read).collect();
+    assert_eq!(documents, expected);
 }
 
 #[test]
@@ -130,7 +136,7 @@ fn a_recording_that_is_cut_anywhere_ends_with_a_whole_interval() {
     let (_folder, path) = written(&snapshots);
     let files = [path.clone(), log_of(&path)];
     let whole = files.each_ref().map(|file| fs::read(file).unwrap());
-    let documents: Vec<String> = snapshots.iter().map(document).collect();
+    let documents: Vec<String> = snapshots.iter().map(as_read).collect();
     let mut seed = 0x9e37_79b9_7f4a_7c15_u64;
     let mut random = |below: usize| {
         seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);

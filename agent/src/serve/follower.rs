@@ -19,7 +19,7 @@ use super::{
     listener::{Listener, by},
     socket::is_allowed,
 };
-use crate::snapshot::Snapshot;
+use crate::{printable::from_json, snapshot::Snapshot};
 
 /// The longest line. A snapshot of 64 instances and 256 objects takes some megabytes.
 const MOST_BYTES: u64 = 64 << 20;
@@ -249,7 +249,7 @@ fn greeting(path: &Path, stream: &mut UnixStream) -> Result<Duration, FollowErro
         schema,
         hwptop,
         interval_ns,
-    } = serde_json::from_slice(&line).map_err(|error| not_an_agent(error.to_string()))?;
+    } = from_json(&line).map_err(|error| not_an_agent(error.to_string()))?;
     if schema != AGENT_SCHEMA {
         return Err(FollowError::Schema {
             path: path(),
@@ -272,7 +272,7 @@ fn read(path: &Path, lines: &mut Lines, queue: &SyncSender<Result<Snapshot, Foll
     for number in 1.. {
         let parsed = match lines.next() {
             Ok(None) => return,
-            Ok(Some(line)) => serde_json::from_slice(line).map_err(|error| error.to_string()),
+            Ok(Some(line)) => from_json(line).map_err(|error| error.to_string()),
             Err(what) => Err(what),
         };
         if lines.is_cut {

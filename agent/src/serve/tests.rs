@@ -171,6 +171,11 @@ fn what_is_no_agent_or_speaks_otherwise_is_told_apart() {
             greeting("hwptop.agent/2"),
             "(hwptop 9.9.9) speaks hwptop.agent/2",
         ),
+        (
+            "forging",
+            greeting("\\u001b[2J\\n"),
+            "(hwptop 9.9.9) speaks ?[2J?",
+        ),
     ] {
         let path = directory.path().join(name);
         let error = says(&path, move |stream| stream.write_all(said.as_bytes()))
