@@ -90,15 +90,22 @@ impl<W: Write> SnapshotPrinter<W> {
         self
     }
 
-    /// Takes in what is compared but not printed.
-    pub(crate) fn pass(&mut self, snapshot: &Snapshot) {
+    /// Takes in what is compared and drawn but not printed.
+    pub(crate) fn pass(&mut self, snapshot: Snapshot) {
+        self.compare(&snapshot);
+        if let Form::Svg(picture) = &mut self.form {
+            picture.app.update(snapshot);
+        }
+    }
+
+    fn compare(&mut self, snapshot: &Snapshot) {
         if let Some((_, blocks)) = &mut self.against {
             blocks.push(snapshot);
         }
     }
 
     pub(crate) fn print(&mut self, snapshot: Snapshot) -> io::Result<()> {
-        self.pass(&snapshot);
+        self.compare(&snapshot);
         let out = &mut self.out;
         match &mut self.form {
             Form::Text { printed } => {

@@ -76,7 +76,7 @@ fn print(
         };
         if args.show.once {
             if let Some(before) = last.replace(snapshot) {
-                printer.pass(&before);
+                printer.pass(before);
             }
         } else {
             printer.print(snapshot)?;

@@ -52,6 +52,23 @@ fn a_picture_of_the_screen_has_the_comparison() {
 }
 
 #[test]
+fn a_picture_of_all_at_once_is_that_after_the_last_interval() {
+    let (_folder, path) = recorded();
+    let picture = |screen: &str, once: &[&str]| {
+        let form = ["--format", "svg", "--screen", screen];
+        let run = hwptop(&[&["replay", &path, "--baseline", &path][..], &form, once].concat());
+        assert_eq!(run.code, Some(0), "{}", run.stderr);
+        run.stdout
+    };
+    for screen in ["instances", "instance", "compare"] {
+        assert!(
+            picture(screen, &["--once"]) == picture(screen, &[]),
+            "{screen}"
+        );
+    }
+}
+
+#[test]
 fn what_is_no_recording_is_refused_with_file_line_and_what_was_expected() {
     let (folder, path) = recorded();
     let refused = |file: &str, wanted: &[&str]| {
