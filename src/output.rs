@@ -12,7 +12,7 @@ use hwptop_agent::{
 use hwptop_tui::{App, Baseline, ScreenName, Theme};
 
 use crate::{
-    cli::{ShowArgs, TopFormat},
+    cli::{LookArgs, ShowArgs, TopFormat},
     failure::Failure,
 };
 
@@ -53,7 +53,7 @@ struct Picture {
 }
 
 impl<W: Write> SnapshotPrinter<W> {
-    pub(crate) fn new(out: W, show: &ShowArgs) -> Result<Self, Failure> {
+    pub(crate) fn new(out: W, show: &ShowArgs, look: &LookArgs) -> Result<Self, Failure> {
         if let Some(option) = show.picture_option()
             && show.format != TopFormat::Svg
         {
@@ -66,7 +66,7 @@ impl<W: Write> SnapshotPrinter<W> {
             TopFormat::Json => Form::Json,
             TopFormat::Csv => Form::Csv { printed: false },
             TopFormat::Svg => Form::Svg(Box::new(Picture {
-                app: App::new(Theme::Dark),
+                app: App::new(look.theme.unwrap_or(Theme::Dark)),
                 screen: show.screen.clone(),
                 size: show.size.unwrap_or(PICTURE),
             })),

@@ -59,7 +59,7 @@ fn print(
 ) -> Result<(), Failure> {
     let stopped = || stop.load(Ordering::Relaxed);
     let out = io::stdout().lock();
-    let mut printer = SnapshotPrinter::new(out, &args.show)?.against(baseline);
+    let mut printer = SnapshotPrinter::new(out, &args.show, &args.look)?.against(baseline);
     let mut last = None;
     let mut shown = 0;
     while args.show.count.is_none_or(|count| shown < count) && !recorded.has_ended() {

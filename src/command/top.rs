@@ -176,7 +176,7 @@ fn headless(
         remark(&line);
     }
     let out = io::stdout().lock();
-    let mut printer = SnapshotPrinter::new(out, &args.show)?.against(baseline);
+    let mut printer = SnapshotPrinter::new(out, &args.show, &args.look)?.against(baseline);
     // One snapshot of a replay that ends covers all of it.
     let whole_replay = count == Some(1) && args.measure.replay.passes.is_some() && feed.is_replay();
     let mut taken = 0;

@@ -129,6 +129,20 @@ fn the_recording_of_a_kernel_has_something_for_every_screen() {
 }
 
 #[test]
+fn a_picture_has_the_theme_that_is_asked_for() {
+    let recording = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/kernel.jsonl");
+    let picture = |theme: &[&str]| {
+        let run = hwptop(&[&["replay", recording, "--once", "--format", "svg"], theme].concat());
+        assert_eq!(run.code, Some(0), "{}", run.stderr);
+        run.stdout
+    };
+    let [none, dark, light] = [&[][..], &["--theme", "dark"], &["--theme", "light"]].map(picture);
+    assert!(none == dark);
+    let paper = |svg: &str| svg.contains("rx=\"8\" fill=\"#ffffff\"");
+    assert!(paper(&light) && !paper(&dark));
+}
+
+#[test]
 fn options_of_pictures_are_refused_where_there_is_no_picture() {
     for option in ["--screen=help", "--size=80x24"] {
         let run = hwptop(&["--once", "--interval", "50ms", option]);

@@ -326,7 +326,7 @@ impl App {
     pub fn to_svg(&self, columns: u16, rows: u16) -> String {
         let mut buffer = Buffer::empty(Rect::new(0, 0, columns, rows));
         view::draw(self, buffer.area, &mut buffer);
-        svg::render(&buffer)
+        svg::render(&buffer, self.theme)
     }
 
     /// Whether the picture is held.

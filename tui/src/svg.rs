@@ -1,5 +1,5 @@
-//! A screen as SVG, for documents: what the terminal would show, on a dark
-//! background.
+//! A screen as SVG, for documents: what the terminal would show, on a
+//! background for the theme.
 
 use std::fmt::Write as _;
 
@@ -7,6 +7,9 @@ use ratatui::{
     buffer::{Buffer, Cell},
     style::Modifier,
 };
+
+use crate::Theme;
+use colour::Sheet;
 
 pub(crate) mod colour;
 mod shape;
@@ -29,9 +32,9 @@ struct Look {
 }
 
 impl Look {
-    fn of(cell: &Cell) -> Self {
-        let mut ink = colour::rgb(cell.fg, colour::INK);
-        let mut paper = colour::rgb(cell.bg, colour::PAPER);
+    fn of(cell: &Cell, sheet: Sheet) -> Self {
+        let mut ink = colour::rgb(cell.fg, sheet.ink);
+        let mut paper = colour::rgb(cell.bg, sheet.paper);
         if cell.modifier.contains(Modifier::REVERSED) {
             std::mem::swap(&mut ink, &mut paper);
         }
@@ -47,11 +50,12 @@ impl Look {
     }
 }
 
-/// The buffer as a self-contained SVG document. Colours, bold, dim, reversed
+/// The buffer, drawn with `theme`, as a self-contained SVG document. Colours, bold, dim, reversed
 /// and underlined are kept; block characters and lines are drawn as shapes, so
 /// that they join whatever the reader's font is.
 #[must_use]
-pub fn render(buffer: &Buffer) -> String {
+pub fn render(buffer: &Buffer, theme: Theme) -> String {
+    let sheet = Sheet::of(theme);
     let width = f64::from(buffer.area.width) * CELL.0 + 2.0 * MARGIN;
     let height = f64::from(buffer.area.height) * CELL.1 + 2.0 * MARGIN;
     let mut svg = format!(
@@ -59,23 +63,24 @@ pub fn render(buffer: &Buffer) -> String {
          width=\"{width:.1}\" height=\"{height:.1}\" font-family=\"{FONTS}\" \
          font-size=\"{FONT_SIZE}\" shape-rendering=\"crispEdges\">\n\
          <rect width=\"100%\" height=\"100%\" rx=\"8\" fill=\"#{:06x}\"/>\n",
-        colour::PAPER
+        sheet.paper
     );
     for y in 0..buffer.area.height {
         let row: Vec<&Cell> = (0..buffer.area.width)
             .map(|x| &buffer[(buffer.area.x + x, buffer.area.y + y)])
             .collect();
-        draw_row(&mut svg, &row, f64::from(y) * CELL.1 + MARGIN);
+        draw_row(&mut svg, &row, sheet, f64::from(y) * CELL.1 + MARGIN);
     }
     svg.push_str("</svg>\n");
     svg
 }
 
-fn draw_row(svg: &mut String, row: &[&Cell], top: f64) {
+fn draw_row(svg: &mut String, row: &[&Cell], sheet: Sheet, top: f64) {
+    let look = |cell| Look::of(cell, sheet);
     let mut x = 0;
-    for run in row.chunk_by(|a, b| Look::of(a) == Look::of(b)) {
-        let look = Look::of(run[0]);
-        if look.paper != colour::PAPER {
+    for run in row.chunk_by(|a, b| look(a) == look(b)) {
+        let look = look(run[0]);
+        if look.paper != sheet.paper {
             rect(
                 svg,
                 (left(x), top),

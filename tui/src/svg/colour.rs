@@ -1,11 +1,33 @@
 use ratatui::style::Color;
 
-/// The background where nothing else is asked for.
-pub(super) const PAPER: u32 = 0x0016_1b22;
-/// The text where nothing else is asked for.
-pub(super) const INK: u32 = 0x00d6_dbe1;
+use crate::Theme;
 
-/// The 16 colours of a terminal, toned to the background.
+/// What is there where nothing else is asked for.
+#[derive(Clone, Copy)]
+pub(crate) struct Sheet {
+    /// The background.
+    pub(crate) paper: u32,
+    /// The text.
+    pub(crate) ink: u32,
+}
+
+impl Sheet {
+    /// Light where the theme is made for that, else dark.
+    pub(crate) const fn of(theme: Theme) -> Self {
+        match theme {
+            Theme::Light => Self {
+                paper: 0x00ff_ffff,
+                ink: 0x0024_2a33,
+            },
+            Theme::Dark | Theme::Sixteen | Theme::Monochrome => Self {
+                paper: 0x0016_1b22,
+                ink: 0x00d6_dbe1,
+            },
+        }
+    }
+}
+
+/// The 16 colours of a terminal, toned to the dark background.
 const NAMED: [u32; 16] = [
     0x0024_2a33,
     0x00ff_7b72,

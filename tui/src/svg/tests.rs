@@ -25,7 +25,7 @@ fn screen() -> Buffer {
 
 #[test]
 fn text_is_escaped_and_keeps_its_colour_and_weight() {
-    let svg = render(&screen());
+    let svg = render(&screen(), Theme::Dark);
     assert!(
         svg.contains("fill=\"#ff7b72\" font-weight=\"bold\">a&lt;b</text>"),
         "{svg}"
@@ -36,19 +36,19 @@ fn text_is_escaped_and_keeps_its_colour_and_weight() {
 
 #[test]
 fn reversed_text_has_its_colours_changed_over() {
-    let svg = render(&screen());
-    let paper = format!("fill=\"#{:06x}\">PAUSED</text>", colour::PAPER);
-    assert!(svg.contains(&paper), "{svg}");
-    let behind = format!(
-        "width=\"50.4\" height=\"18.00\" fill=\"#{:06x}\"",
-        colour::INK
-    );
-    assert!(svg.contains(&behind), "{svg}");
+    for theme in Theme::ALL {
+        let svg = render(&screen(), theme);
+        let Sheet { paper, ink } = Sheet::of(theme);
+        let text = format!("fill=\"#{paper:06x}\">PAUSED</text>");
+        assert!(svg.contains(&text), "{svg}");
+        let behind = format!("width=\"50.4\" height=\"18.00\" fill=\"#{ink:06x}\"");
+        assert!(svg.contains(&behind), "{svg}");
+    }
 }
 
 #[test]
 fn blocks_are_shapes_and_equal_ones_are_joined() {
-    let svg = render(&screen());
+    let svg = render(&screen(), Theme::Dark);
     assert!(
         svg.contains("width=\"33.6\" height=\"18.00\" fill=\"#010203\""),
         "{svg}"
@@ -58,7 +58,7 @@ fn blocks_are_shapes_and_equal_ones_are_joined() {
 
 #[test]
 fn every_tag_that_is_opened_is_closed() {
-    let svg = render(&screen());
+    let svg = render(&screen(), Theme::Dark);
     assert_eq!(svg.matches("<text").count(), svg.matches("</text>").count());
     assert_eq!(svg.matches("<rect").count(), svg.matches("/>").count());
     assert!(svg.starts_with("<svg ") && svg.ends_with("</svg>\n"));
@@ -81,7 +81,7 @@ fn the_256_colours_are_those_of_xterm() {
     let mut buffer = Buffer::empty(Rect::new(0, 0, 1, 1));
     let style = Style::new().fg(Color::Indexed(196)).bg(Color::Indexed(21));
     buffer.set_string(0, 0, "▀", style);
-    let svg = render(&buffer);
+    let svg = render(&buffer, Theme::Dark);
     let halves = [
         "height=\"18.00\" fill=\"#0000ff\"",
         "height=\"9.00\" fill=\"#ff0000\"",

@@ -37,6 +37,28 @@ fn text_in_256_colours_reads_on_dark_and_on_light() {
 }
 
 #[test]
+fn text_in_a_picture_reads_on_its_background() {
+    for theme in Theme::ALL {
+        let colour::Sheet { paper, ink } = colour::Sheet::of(theme);
+        let colour = |rgb: u32| Color::from_u32(rgb);
+        let (paper, ink) = (luminance(colour(paper)), luminance(colour(ink)));
+        let contrast = (paper.max(ink) + 0.05) / (paper.min(ink) + 0.05);
+        assert!(contrast >= 7.0, "{theme:?}: {contrast:.1}");
+        assert_eq!(paper > ink, theme == Theme::Light);
+        let styles = [
+            theme.alarm(),
+            theme.request(),
+            theme.submission(),
+            theme.unreal(),
+        ];
+        for text in styles.iter().filter_map(|style| style.fg).map(luminance) {
+            let contrast = (paper.max(text) + 0.05) / (paper.min(text) + 0.05);
+            assert!(contrast >= 2.5, "{theme:?}: {contrast:.1}");
+        }
+    }
+}
+
+#[test]
 fn the_terminal_says_how_many_colours_there_are() {
     let theme = |no_color: Option<&str>, term: Option<&str>, colorterm: Option<&str>| {
         Theme::for_terminal(

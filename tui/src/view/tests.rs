@@ -512,7 +512,7 @@ fn the_real_screen_becomes_an_svg() {
     let svg = app.to_svg(120, 30);
     assert_eq!(
         svg,
-        crate::svg::render(terminal(&app, (120, 30)).backend().buffer())
+        crate::svg::render(terminal(&app, (120, 30)).backend().buffer(), app.theme)
     );
     assert!(svg.contains("model-vtd1") && svg.contains("modelled"));
 }
