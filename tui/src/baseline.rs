@@ -97,7 +97,7 @@ pub(crate) fn scopes(selected: Option<&Scope>, snapshot: &Snapshot) -> Vec<Scope
     scopes
 }
 
-/// Opens the screen at what the user looks at.
+/// Opens the screen at what the user looks at, or where it was.
 pub(crate) fn open(app: &mut App) {
     let looked_at = match &app.screens.here().screen {
         Screen::Compare => return,
@@ -105,7 +105,9 @@ pub(crate) fn open(app: &mut App) {
         _ => rows::selected(app),
     };
     app.screens.open(Screen::Compare);
-    app.screens.here_mut().selected = looked_at;
+    if looked_at.is_some() {
+        app.screens.here_mut().selected = looked_at;
+    }
 }
 
 /// Takes what has been seen until now as baseline, and what comes as that which is compared

@@ -118,13 +118,15 @@ impl Screens {
         &mut self.places[last]
     }
 
-    /// Opens `screen` from here; nothing where it is shown already.
+    /// Opens `screen` from here, or goes back to it where it was opened on the way here: what was
+    /// chosen on it is as it was, and the way does not grow.
     pub(crate) fn open(&mut self, screen: Screen) {
-        if self.here().screen != screen {
-            // Not deeper and deeper where two screens are opened from one another.
-            self.places
-                .retain(|place| place.screen != screen || place.screen == Screen::Instances);
-            self.places.push(Place::new(screen));
+        // The help is over a screen, and not on the way to another.
+        self.places.retain(|place| place.screen != Screen::Help);
+        let known = self.places.iter().position(|place| place.screen == screen);
+        match known {
+            Some(at) => self.places.truncate(at + 1),
+            None => self.places.push(Place::new(screen)),
         }
     }
 
@@ -181,12 +183,30 @@ mod tests {
     }
 
     #[test]
-    fn screens_opened_from_one_another_are_kept_once() {
+    fn a_screen_on_the_way_here_is_gone_back_to_as_it_was() {
         let mut screens = Screens::default();
-        for _ in 0..100 {
-            screens.open(Screen::Health);
+        for number in 0..100 {
             screens.open(Screen::Outliers);
+            if number > 0 {
+                assert_eq!(screens.here().row, 7);
+            }
+            screens.here_mut().row = 7;
+            screens.open(Screen::Outlier(number));
         }
-        assert_eq!(screens.path().count(), 3);
+        assert_eq!(
+            screens.path().collect::<Vec<_>>(),
+            [&Screen::Instances, &Screen::Outliers, &Screen::Outlier(99)]
+        );
+    }
+
+    #[test]
+    fn the_help_is_opened_over_the_screen_that_is_shown() {
+        let mut screens = Screens::default();
+        screens.open(Screen::Help);
+        screens.open(Screen::Health);
+        screens.open(Screen::Help);
+        assert_eq!(screens.below_help().screen, Screen::Health);
+        assert!(screens.back() && screens.back());
+        assert_eq!(screens.here().screen, Screen::Instances);
     }
 }

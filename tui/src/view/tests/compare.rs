@@ -196,6 +196,16 @@ fn it_opens_at_what_was_looked_at() {
 }
 
 #[test]
+fn what_is_compared_stays_chosen_while_one_looks_elsewhere() {
+    let mut app = slower();
+    press(&mut app, KeyCode::Down);
+    let before = screen(&app, (120, 30));
+    press(&mut app, KeyCode::Char('2'));
+    press(&mut app, KeyCode::Char('3'));
+    assert_eq!(screen(&app, (120, 30)), before);
+}
+
+#[test]
 fn it_opens_at_a_process_though_it_was_open_before() {
     let host = fixture::kernel::host();
     let mut app = comparing(&seconds(&host, 9, 100), seconds(&host, 9, 100));

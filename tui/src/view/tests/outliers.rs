@@ -95,6 +95,17 @@ fn the_one_that_was_looked_at_whole_is_selected_afterwards() {
 }
 
 #[test]
+fn their_key_leads_back_to_them_as_they_were() {
+    let mut app = on_outliers([fixture::slow::host()]);
+    press(&mut app, KeyCode::Char('s'));
+    press(&mut app, KeyCode::Down);
+    let before = screen(&app, (120, 30));
+    press(&mut app, KeyCode::Enter);
+    press(&mut app, KeyCode::Char('o'));
+    assert_eq!(screen(&app, (120, 30)), before);
+}
+
+#[test]
 fn they_are_sorted_by_latency_and_the_other_way_round() {
     let mut app = on_outliers([fixture::slow::host()]);
     press(&mut app, KeyCode::Char('s'));
