@@ -70,6 +70,11 @@ impl Picture {
         self.snapshot = Some(snapshot);
     }
 
+    /// The memory that it takes, about.
+    fn bytes(&self) -> usize {
+        self.history.bytes() + self.blocks.bytes()
+    }
+
     /// As it was before its `intervals` newest, when `snapshot` was taken.
     pub(crate) fn back_at(&self, snapshot: Snapshot, intervals: usize) -> Self {
         Self {
@@ -341,6 +346,13 @@ impl App {
         std::mem::take(&mut self.live.blocks)
     }
 
+    /// The memory that all that is kept takes, about. What is held shares most of it.
+    pub(crate) fn bytes(&self) -> usize {
+        let baseline = self.comparing.baseline.as_ref();
+        let baseline = baseline.map_or(0, |one| one.blocks.bytes());
+        self.live.bytes() + self.past.bytes() + baseline
+    }
+
     /// The held picture, while there is one.
     pub(crate) fn held(&self) -> Option<&Held> {
         self.paused.as_ref()
@@ -356,3 +368,6 @@ impl App {
         self.paused.as_ref().map_or(&self.live, Held::picture)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -47,8 +47,8 @@ fn alarm_if(is_alarm: bool, text: String) -> Said {
     if is_alarm { alarm(&text) } else { plain(text) }
 }
 
-/// Everything that is known, what is wrong first.
-pub(crate) fn sections(snapshot: &Snapshot, history: &History) -> Vec<Section> {
+/// Everything that is known, what is wrong first; `bytes` are what is kept in memory.
+pub(crate) fn sections(snapshot: &Snapshot, history: &History, bytes: usize) -> Vec<Section> {
     let sections = [
         ("not as it should be", alarms(snapshot)),
         ("measurement", measurement(snapshot)),
@@ -59,7 +59,7 @@ pub(crate) fn sections(snapshot: &Snapshot, history: &History) -> Vec<Section> {
         ("cost of looking", looking(snapshot)),
         ("performance counters", counters(snapshot)),
         ("hardware queues", hw_queues(snapshot)),
-        ("kept by this dashboard", kept(snapshot, history)),
+        ("kept by this dashboard", kept(snapshot, history, bytes)),
     ];
     sections
         .into_iter()
@@ -215,7 +215,7 @@ fn hw_queues(snapshot: &Snapshot) -> Vec<Said> {
     ]
 }
 
-fn kept(snapshot: &Snapshot, history: &History) -> Vec<Said> {
+fn kept(snapshot: &Snapshot, history: &History, bytes: usize) -> Vec<Said> {
     let intervals = history.intervals();
     let time = snapshot
         .interval
@@ -225,10 +225,7 @@ fn kept(snapshot: &Snapshot, history: &History) -> Vec<Said> {
             "intervals: {intervals} of at most {KEPT}, about {}",
             figure::span(time)
         )),
-        plain(format!(
-            "memory: about {}B",
-            figure::scaled(history.bytes() as f64)
-        )),
+        plain(format!("memory: about {}B", figure::scaled(bytes as f64))),
     ]
 }
 

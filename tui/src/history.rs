@@ -143,6 +143,7 @@ impl History {
             + self.failures.capacity() * size_of::<FailedRequest>()
             + self.observed.bytes()
             + self.outliers.bytes()
+            + self.kept.bytes()
     }
 
     /// The slow events of the session.

@@ -70,6 +70,11 @@ impl Kept {
         }
     }
 
+    /// The memory that the distributions take, about.
+    pub(crate) fn bytes(&self) -> usize {
+        self.series.bytes()
+    }
+
     /// As [`Series::columns`].
     pub(crate) fn columns(&self, scope: &Scope, stage: Stage, at_most: usize) -> Arc<HeatColumns> {
         let mut asked = self.asked.borrow_mut();

@@ -70,8 +70,13 @@ impl Blocks {
     }
 
     pub(super) fn is_too_large(&self) -> bool {
-        let bytes: usize = self.kept.iter().map(|block| block.bytes).sum();
-        bytes > self.bytes_max
+        self.bytes() > self.bytes_max
+    }
+
+    /// The memory that they take, about, as if none were shared.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        self.kept.iter().map(|block| block.bytes).sum()
     }
 
     fn halve(&mut self) {

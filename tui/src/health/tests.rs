@@ -11,7 +11,7 @@ fn after(snapshot: &Snapshot) -> History {
 
 /// Everything that is said, alarms marked by `[!]`.
 fn said(snapshot: &Snapshot) -> String {
-    let sections = sections(snapshot, &after(snapshot)).into_iter();
+    let sections = sections(snapshot, &after(snapshot), 0).into_iter();
     let lines = sections.flat_map(|section| {
         let lines = section.lines.into_iter().map(|one| {
             let mark = if one.is_alarm { "[!]" } else { "" };

@@ -22,7 +22,8 @@ pub(super) fn draw(view: &View, canvas: &mut Canvas) {
         _ => Style::new(),
     };
     let mut lines = Vec::new();
-    for section in health::sections(view.snapshot, &view.app.picture().history) {
+    let app = view.app;
+    for section in health::sections(view.snapshot, &app.picture().history, app.bytes()) {
         lines.push(Line::styled(section.title, strong()));
         for said in &section.lines {
             let texts = wrapped(&said.text, width).into_iter();
