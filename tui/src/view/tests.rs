@@ -397,22 +397,42 @@ fn that_the_probes_see_nothing_is_said_on_every_screen_and_in_text() {
     }
 }
 
-#[test]
-fn without_colour_nothing_is_coloured_and_all_text_is_the_same() {
-    let coloured = after_a_minute(fixture::frozen());
-    let mut plain = after_a_minute(fixture::frozen());
-    plain.theme = Theme::Monochrome;
+/// In all sizes there are no colours where there shall be none, and no other text.
+fn assert_reads_the_same_without_colour(app: &mut App) {
     for size in SIZES {
-        let terminal = terminal(&plain, size);
-        let cells = &terminal.backend().buffer().content;
-        let colourless = |colour: Color| colour == Color::Reset;
-        assert!(
-            cells
-                .iter()
-                .all(|cell| colourless(cell.fg) && colourless(cell.bg))
-        );
-        assert_eq!(screen(&plain, size), screen(&coloured, size));
+        app.theme = Theme::Sixteen;
+        let coloured = screen(app, size);
+        app.theme = Theme::Monochrome;
+        assert_eq!(screen(app, size), coloured, "{size:?}");
+        let terminal = terminal(app, size);
+        let mut cells = terminal.backend().buffer().content.iter();
+        let plain = |colour: Color| colour == Color::Reset;
+        assert!(cells.all(|cell| plain(cell.fg) && plain(cell.bg)));
     }
+}
+
+/// All but that of a part: its heat maps have other characters then, and snapshots of their own.
+#[test]
+fn without_colour_every_screen_reads_the_same() {
+    let mut outliers = 0;
+    for mut app in [
+        after_a_minute(fixture::frozen()),
+        after_a_minute(fixture::slow::host()),
+        after_a_minute(fixture::extremes()),
+        after_a_minute(health::everything()),
+        compare::slower(),
+    ] {
+        for key in ['1', '2', '3', '4', '?'] {
+            press(&mut app, KeyCode::Char(key));
+            assert_reads_the_same_without_colour(&mut app);
+            if app.screens.here().screen == Screen::Outliers {
+                press(&mut app, KeyCode::Enter);
+                assert_reads_the_same_without_colour(&mut app);
+                outliers += usize::from(app.screens.here().screen != Screen::Outliers);
+            }
+        }
+    }
+    assert!(outliers > 0);
 }
 
 #[test]

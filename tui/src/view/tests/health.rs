@@ -9,7 +9,7 @@ fn on_health(snapshot: Snapshot) -> App {
 }
 
 /// Everything that can be there, and something wrong.
-fn everything() -> Snapshot {
+pub(super) fn everything() -> Snapshot {
     let mut everything = kernel::emulated_smmu();
     let counted = fixture::costs::counted();
     everything.perf = counted.perf;
@@ -64,17 +64,6 @@ fn what_is_wrong_is_red_and_has_a_sign() {
     let line = (0..30).find(|y| buffer[(2, *y)].symbol() == "!").unwrap();
     assert_eq!(buffer[(2, line)].fg, Color::Red);
     assert_eq!(buffer[(4, line)].fg, Color::Red);
-}
-
-#[test]
-fn without_colour_health_reads_the_same() {
-    let mut app = on_health(everything());
-    let coloured = screen(&app, (120, 30));
-    app.theme = Theme::Monochrome;
-    assert_eq!(screen(&app, (120, 30)), coloured);
-    let terminal = terminal(&app, (120, 30));
-    let cells = &terminal.backend().buffer().content;
-    assert!(cells.iter().all(|cell| cell.fg == Color::Reset));
 }
 
 #[test]

@@ -148,22 +148,6 @@ fn modelled_instances_are_marked_among_slow_requests() {
 }
 
 #[test]
-fn without_colour_slow_requests_read_the_same() {
-    for key in [None, Some(KeyCode::Enter)] {
-        let mut app = on_outliers([fixture::slow::host()]);
-        if let Some(key) = key {
-            press(&mut app, key);
-        }
-        let coloured = screen(&app, (120, 30));
-        app.theme = Theme::Monochrome;
-        assert_eq!(screen(&app, (120, 30)), coloured);
-        let terminal = terminal(&app, (120, 30));
-        let cells = &terminal.backend().buffer().content;
-        assert!(cells.iter().all(|cell| cell.fg == Color::Reset));
-    }
-}
-
-#[test]
 fn no_size_is_too_small_for_slow_requests() {
     let mut app = on_outliers([fixture::slow::host()]);
     for open in [false, true] {
