@@ -65,14 +65,20 @@ mod tests {
     use hwptop_agent::snapshot::{FailedRequest, Scope, Stage};
 
     use super::*;
-    use crate::fixture;
+    use crate::{advice, fixture};
 
     /// A minute, a second an interval; the requests tell which one it was.
     fn held() -> Held {
+        held_after(60)
+    }
+
+    fn held_after(seconds: u64) -> Held {
         let (mut picture, mut past) = (Picture::default(), Past::default());
-        for second in 0..60 {
+        for second in 0..seconds {
             let mut snapshot = fixture::snapshot();
             snapshot.taken_at += Duration::from_secs(second);
+            // Of what runs, advice says how often.
+            snapshot.policy = Some("array".into());
             snapshot.instances[0].interval = fixture::activity(second + 1, 100 * (second + 1));
             snapshot.failures.push(FailedRequest {
                 instance: Some("model-vtd0".to_owned()),
@@ -132,6 +138,21 @@ mod tests {
         assert_eq!(tail.unwrap().request_ns, p99);
         held.go(20);
         assert_eq!(newest(&held), (60, Some(59), 60));
+    }
+
+    #[test]
+    fn advice_is_what_it_was_then() {
+        let instance = Scope::Instance("model-vtd0".to_owned());
+        let said = |held: &Held| {
+            let picture = held.picture();
+            let snapshot = picture.snapshot.as_ref().unwrap();
+            advice::lines(&picture.history, &instance, snapshot)
+        };
+        let mut held = held();
+        let now = said(&held);
+        held.go(-20);
+        assert_eq!(said(&held), said(&held_after(40)));
+        assert_ne!(said(&held), now);
     }
 
     #[test]

@@ -108,7 +108,7 @@ impl History {
             // When the earlier ones were is not known.
             failures: snapshot.failures.iter().cloned().collect(),
             tails,
-            observed: self.observed.clone(),
+            observed: self.observed.before(intervals),
             outliers: self.outliers.until(snapshot.taken_at),
             kept: self.kept.until(snapshot.taken_at),
             pushed: self

@@ -22,11 +22,17 @@ pub(crate) struct Observed {
     now: u64,
 }
 
+/// The intervals that it was seen in, by their number, oldest first.
 #[derive(Clone, Debug, Default)]
 struct Part {
-    samples: VecDeque<Sample>,
+    samples: VecDeque<(u64, Sample)>,
+}
+
+impl Part {
     /// The last interval that it was seen in.
-    seen: u64,
+    fn seen(&self) -> u64 {
+        self.samples.back().map_or(0, |(at, _)| *at)
+    }
 }
 
 impl Observed {
@@ -35,16 +41,28 @@ impl Observed {
         let now = self.now;
         for (scope, sample) in samples(snapshot) {
             let part = self.parts.entry(scope).or_default();
-            part.seen = now;
-            part.samples.push_back(sample);
+            part.samples.push_back((now, sample));
             if part.samples.len() > INTERVALS {
                 part.samples.pop_front();
             }
         }
         // A part with few requests is not in every snapshot.
-        let recent = |_: &Scope, part: &mut Part| now - part.seen < INTERVALS as u64;
+        let recent = |_: &Scope, part: &mut Part| now - part.seen() < INTERVALS as u64;
         self.parts.retain(recent);
         self.forget_beyond(PARTS);
+    }
+
+    /// As it was before its `intervals` newest, as far as those before them are kept.
+    pub(crate) fn before(&self, intervals: usize) -> Self {
+        let intervals = u64::try_from(intervals).unwrap_or(u64::MAX);
+        let now = self.now.saturating_sub(intervals);
+        let mut parts = self.parts.clone();
+        parts.retain(|_, part| {
+            let earlier = part.samples.partition_point(|(at, _)| *at <= now);
+            part.samples.truncate(earlier);
+            earlier > 0
+        });
+        Self { parts, now }
     }
 
     /// Forgets those that were not seen for longest, instances last.
@@ -55,7 +73,7 @@ impl Observed {
         }
         let parts = self.parts.iter();
         let mut parts: Vec<_> = parts
-            .map(|(scope, part)| (part.seen, Reverse(scope.clone())))
+            .map(|(scope, part)| (part.seen(), Reverse(scope.clone())))
             .collect();
         parts.sort_unstable();
         for (_, Reverse(scope)) in &parts[..excess] {
@@ -66,14 +84,16 @@ impl Observed {
     /// The intervals of `scope`, oldest first.
     pub(super) fn of(&self, scope: &Scope) -> Vec<Sample> {
         let part = self.parts.get(scope);
-        part.map_or_else(Vec::new, |part| part.samples.iter().copied().collect())
+        part.map_or_else(Vec::new, |part| {
+            part.samples.iter().map(|(_, sample)| *sample).collect()
+        })
     }
 
     /// The memory that it takes, about.
     pub(crate) fn bytes(&self) -> usize {
         let parts = self.parts.values();
         let samples: usize = parts.map(|part| part.samples.capacity()).sum();
-        samples * size_of::<Sample>() + self.parts.len() * size_of::<(Scope, Part)>()
+        samples * size_of::<(u64, Sample)>() + self.parts.len() * size_of::<(Scope, Part)>()
     }
 }
 
@@ -136,6 +156,26 @@ mod tests {
             INTERVALS
         );
         assert!(observed.bytes() < 1 << 20);
+    }
+
+    #[test]
+    fn of_a_part_that_is_not_in_every_interval_only_the_later_are_cut_off() {
+        let host = kernel::host();
+        let mut observed = Observed::default();
+        for second in 0..10 {
+            let mut next = host.clone();
+            if second % 2 == 0 {
+                next.objects.clear();
+            }
+            observed.push(&next);
+        }
+        let of = |intervals, scope: &Scope| observed.before(intervals).of(scope).len();
+        let instance = Scope::Instance("dmar0".to_owned());
+        let process = Scope::Process(4711);
+        assert_eq!((of(0, &instance), of(0, &process)), (10, 5));
+        assert_eq!((of(3, &instance), of(3, &process)), (7, 3));
+        assert_eq!((of(9, &instance), of(9, &process)), (1, 0));
+        assert_eq!(of(usize::MAX, &instance), 0);
     }
 
     #[test]
