@@ -275,11 +275,25 @@ impl App {
         }
     }
 
-    /// What the row is that the user has selected, or else the screen.
+    /// What the screen is of.
+    fn scope(&self) -> Scope {
+        let place = self.screens.below_help();
+        let part = match &place.screen {
+            Screen::Part(scope) => Some(scope.clone()),
+            Screen::Outliers | Screen::Outlier(_) => self.screens.part().cloned(),
+            Screen::Compare => rows::selected_at(self, place),
+            Screen::Instances | Screen::Health | Screen::Help => None,
+        };
+        part.unwrap_or(Scope::Everything)
+    }
+
+    /// What the row is that is selected, or else the screen: on that of a part a row is selected
+    /// once the user has done so.
     pub(crate) fn selection(&self) -> Scope {
         let place = self.screens.below_help();
-        let selected = place.selected.is_some().then(|| rows::selected(self));
-        selected.flatten().unwrap_or_else(|| place.scope())
+        let is_selected = place.screen == Screen::Instances || place.selected.is_some();
+        let selected = is_selected.then(|| rows::selected_at(self, place));
+        selected.flatten().unwrap_or_else(|| self.scope())
     }
 
     /// What is shown in `form` on a screen of this size, and what it is of; `None` where nothing
@@ -289,7 +303,7 @@ impl App {
         form: ExportForm,
         (columns, rows): (u16, u16),
     ) -> Option<(Export, Scope)> {
-        let scope = self.screens.below_help().scope();
+        let scope = self.scope();
         let narrowed = || {
             let snapshot = self.picture().snapshot.as_ref()?;
             Some(Box::new(snapshot.narrowed(&scope)))

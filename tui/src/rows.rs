@@ -153,7 +153,10 @@ pub(crate) fn index(place: &Place, rows: &[Scope]) -> Option<usize> {
 
 /// The rows of the screen that is shown, and which of them is selected.
 fn here(app: &App) -> Option<(Rc<Rows>, usize)> {
-    let place = app.screens.here();
+    at(app, app.screens.here())
+}
+
+fn at(app: &App, place: &Place) -> Option<(Rc<Rows>, usize)> {
     let rows = listed(app, place, app.picture().snapshot.as_ref()?);
     let index = index(place, &rows.scopes)?;
     Some((rows, index))
@@ -161,7 +164,12 @@ fn here(app: &App) -> Option<(Rc<Rows>, usize)> {
 
 /// The selected row of the screen that is shown.
 pub(crate) fn selected(app: &App) -> Option<Scope> {
-    let (rows, index) = here(app)?;
+    selected_at(app, app.screens.here())
+}
+
+/// The selected row of `place`.
+pub(crate) fn selected_at(app: &App, place: &Place) -> Option<Scope> {
+    let (rows, index) = at(app, place)?;
     rows.scopes.get(index).cloned()
 }
 

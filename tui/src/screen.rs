@@ -73,16 +73,6 @@ impl Place {
     }
 }
 
-impl Place {
-    /// What its screen is of.
-    pub(crate) fn scope(&self) -> Scope {
-        match &self.screen {
-            Screen::Part(scope) => scope.clone(),
-            _ => Scope::Everything,
-        }
-    }
-}
-
 /// The screens that were opened from one another.
 #[derive(Clone, Debug)]
 pub(crate) struct Screens {

@@ -325,7 +325,7 @@ fn a_recording_goes_on_until_it_is_ended_also_while_paused() {
         ..Asked::default()
     };
     let screen = asked_by("r....", &mut outside);
-    assert_eq!(outside.calls, ["begin Everything"]);
+    assert_eq!(outside.calls, ["begin Instance(\"model-vtd0\")"]);
     assert_eq!(outside.recording, Some(5));
     let shown = screen.terminal.backend().to_string();
     assert!(
