@@ -9,9 +9,9 @@ use std::{
 };
 
 use clap::Parser as _;
-use hwptop_agent::snapshot::Snapshot;
+use hwptop_agent::{compare::Blocks, snapshot::Snapshot};
 use hwptop_bench::suite::{Absent, DashboardConfig, Drawing, dashboard as run_dashboard};
-use hwptop_tui::{App, Offscreen, ScreenName, Theme};
+use hwptop_tui::{App, Baseline, Offscreen, ScreenName, Theme};
 
 use super::{Progress, print};
 use crate::{
@@ -41,7 +41,7 @@ pub(crate) fn dashboard(args: &DashboardArgs) -> Result<(), Failure> {
         instances: args.instances,
     };
     let screens = ScreenName::ALL.into_iter().map(|name| {
-        let drawn = Drawn::new(name, args.size)?;
+        let drawn = Drawn::new(name, app(&snapshots), args.size)?;
         Ok(Box::new(drawn) as Box<dyn Drawing>)
     });
     let screens = screens.collect::<io::Result<_>>()?;
@@ -105,6 +105,20 @@ fn live(instances: u16, progress: &Progress, stop: &AtomicBool) -> Result<Vec<Sn
     Ok(snapshots)
 }
 
+/// A dashboard that compares what it will be given with `snapshots`.
+fn app(snapshots: &[Snapshot]) -> App {
+    let mut blocks = Blocks::default();
+    for snapshot in snapshots {
+        blocks.push(snapshot);
+    }
+    let mut app = App::new(Theme::Dark);
+    app.compare_with(Baseline {
+        name: "the same".to_owned(),
+        blocks,
+    });
+    app
+}
+
 /// A screen of the dashboard, for the suite.
 struct Drawn {
     name: ScreenName,
@@ -112,8 +126,8 @@ struct Drawn {
 }
 
 impl Drawn {
-    fn new(name: ScreenName, size: (u16, u16)) -> io::Result<Self> {
-        let screen = Offscreen::new(App::new(Theme::Dark), size)?;
+    fn new(name: ScreenName, app: App, size: (u16, u16)) -> io::Result<Self> {
+        let screen = Offscreen::new(app, size)?;
         Ok(Self { name, screen })
     }
 }
@@ -150,5 +164,24 @@ impl Drawing for Drawn {
 
     fn write(&mut self) -> io::Result<u64> {
         self.screen.write()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_screen_of_the_comparison_has_one() {
+        let recording = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/kernel.jsonl");
+        let stop = AtomicBool::new(false);
+        let snapshots = recorded(Path::new(recording), &stop).expect("it is a recording");
+        let mut app = app(&snapshots);
+        for snapshot in snapshots {
+            app.update(snapshot);
+        }
+        app.open(&ScreenName::Compare).expect("it is there");
+        let svg = app.to_svg(120, 30);
+        assert!(svg.contains(">p99.9<") && svg.contains(">1.00<"), "{svg}");
     }
 }
