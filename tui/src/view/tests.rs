@@ -415,13 +415,14 @@ fn assert_reads_the_same_without_colour(app: &mut App) {
 #[test]
 fn without_colour_every_screen_reads_the_same() {
     let mut outliers = 0;
-    for mut app in [
-        after_a_minute(fixture::frozen()),
-        after_a_minute(fixture::slow::host()),
-        after_a_minute(fixture::extremes()),
-        after_a_minute(health::everything()),
-        compare::slower(),
+    for of in [
+        || after_a_minute(fixture::frozen()),
+        || after_a_minute(fixture::slow::host()),
+        || after_a_minute(fixture::extremes()),
+        || after_a_minute(health::everything()),
+        compare::slower,
     ] {
+        let mut app = of();
         for key in ['1', '2', '3', '4', '?'] {
             press(&mut app, KeyCode::Char(key));
             assert_reads_the_same_without_colour(&mut app);
