@@ -12,6 +12,7 @@ mod environment;
 pub mod fleet;
 mod interval;
 pub mod load;
+pub mod metric;
 mod mock;
 pub mod run_file;
 pub mod staged;

@@ -1,25 +1,32 @@
-//! The run file: one versioned JSON document per benchmark run.
+//! The run file: one versioned JSON document of what processes measured.
 
-use std::{collections::BTreeSet, fmt, fs, io, path::Path};
+use std::{collections::BTreeMap, collections::BTreeSet, fs, io, path::Path};
 
 use serde::{Deserialize, Serialize};
 
-use crate::interval::Interval;
-
+mod batching;
 mod draft;
+mod first;
 mod kind;
+mod point;
+mod process_run;
 
+pub use batching::{BatchPoint, BatchingRun, Beside, CounterPoint};
 pub use draft::Draft;
 pub use hwptop_agent::snapshot::{HistogramError, HistogramV2};
 pub use kind::{Kind, Work};
+pub use point::{Figure, Key, Labels, Point};
+pub use process_run::ProcessRun;
 
-/// The schema this version writes, and the only one it reads.
-pub const SCHEMA: &str = "hwptop.run/1";
+/// The schema that this version writes. It also reads the first, `hwptop.run/1`.
+pub const SCHEMA: &str = "hwptop.run/2";
 
-/// The largest run file that is read, in bytes: [`POINTS_MAX`] points have less.
-const BYTES_MAX: u64 = 64 << 20;
-/// The most points in a run file: 64 instances with 64 batch sizes each.
+/// The largest run file that is read, in bytes.
+const BYTES_MAX: u64 = 256 << 20;
+/// The most points of a process: 64 instances with 64 batch sizes each.
 const POINTS_MAX: usize = 4096;
+/// The most processes on a side.
+const RUNS_MAX: usize = 10_000;
 /// The largest count or time in a run file: what a double holds exactly.
 const COUNT_MAX: u64 = 1 << 53;
 
@@ -30,33 +37,42 @@ pub struct RunFile {
     pub schema: String,
     /// The suite that wrote it, e.g. `batching`.
     pub suite: String,
-    /// The target as given, e.g. `model:vtd,instances=2`.
-    pub target: String,
-    /// Whether a model stood in for hardware.
-    pub modelled: bool,
-    /// What stood behind the figures; absent in older files: see [`Self::kind`].
+    /// The target as given, e.g. `model:vtd,instances=2`; absent where a suite has none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub kind: Option<Kind>,
-    /// What a batch was.
-    #[serde(default)]
-    pub work: Work,
+    pub target: Option<String>,
+    /// What stood behind the figures.
+    pub kind: Kind,
     /// The model's timing profile, stated in full, where there is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub timing_profile: Option<String>,
+    /// What else the suite was told, or found, that its figures depend on.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub settings: BTreeMap<String, String>,
     /// Seconds since 1970-01-01 UTC at the start.
     pub started_unix_s: u64,
     /// The command line that repeats it.
     pub command: Vec<String>,
-    /// The machine it ran on.
+    /// The machine it ran on, and the binary.
     pub environment: Environment,
-    /// Whether the run came to its end; `false` where it was stopped before.
-    #[serde(default = "yes")]
+    /// Whether it came to its end; `false` where it was stopped before.
     pub complete: bool,
-    /// The points of the batch sweep, in order of instance, then batch.
-    pub points: Vec<BatchPoint>,
+    /// What this binary's processes measured, in their order.
+    pub runs: Vec<ProcessRun>,
+    /// What another binary's measured in turns with them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub base: Option<Base>,
 }
 
-fn yes() -> bool {
-    true
+/// The other binary of a comparison.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Base {
+    /// The binary, as given.
+    pub program: String,
+    /// What it says of itself and of the machine.
+    pub environment: Environment,
+    /// What its processes measured: the first in turns with the first of this binary's, and so
+    /// on.
+    pub runs: Vec<ProcessRun>,
 }
 
 /// The machine and the build.
@@ -64,119 +80,25 @@ fn yes() -> bool {
 pub struct Environment {
     /// hwptop's version.
     pub hwptop: String,
+    /// The revision of its source; absent where it was built outside a repository.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub revision: Option<String>,
     /// `uname -r`.
     pub kernel: String,
     /// The CPU's own name for itself.
     pub cpu: String,
-    /// Logical CPUs online.
+    /// Logical CPUs that the process may use.
     pub cpus: usize,
-}
-
-/// One batch size on one instance.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct BatchPoint {
-    /// The instance's name.
-    pub instance: String,
-    /// Entries per request that the guest's queue held before each wait.
-    pub batch: u32,
-    /// Entries invalidated.
-    pub entries: u64,
-    /// Requests they took.
-    pub requests: u64,
-    /// Submissions to the hardware queue; absent where nothing counts them.
+    /// What sets the CPUs' frequency (cpufreq); absent where nothing does.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub submissions: Option<u64>,
-    /// Commands in those, without the wait that ends each.
+    pub governor: Option<String>,
+    /// What the machine calls itself where it is virtual.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub commands: Option<u64>,
-    /// Wall time of the measured part in nanoseconds.
-    pub elapsed_ns: u64,
-    /// Latency of a request in nanoseconds; of some of them only, where timing each
-    /// would take a part of what is measured.
-    pub request_latency: HistogramV2,
-    /// Latency of a submission in nanoseconds; absent where nothing measures it.
+    pub virtualisation: Option<String>,
+    /// eBPF programs that the kernel held at the start, of every process; absent where this
+    /// process may not see them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub submission_latency: Option<HistogramV2>,
-    /// Nanoseconds per entry where it was measured in rounds: their median, with its 95 %
-    /// confidence interval.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub round_ns_per_entry: Option<Interval>,
-    /// The same requests from an array that is ready, sent without anything around them.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub bare: Option<Beside>,
-    /// The same entries as commands of a guest's queue, through the front end.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub guest: Option<Beside>,
-    /// Hardware counters of the submitting thread; absent where the machine
-    /// has none, never 0.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub counters: Option<CounterPoint>,
-}
-
-/// The same batches in another way, in turns with the point's own.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Beside {
-    /// Entries invalidated.
-    pub entries: u64,
-    /// Wall time in nanoseconds.
-    pub elapsed_ns: u64,
-    /// The point's own entries/s as a ratio of this way's: median of the rounds, with its
-    /// 95 % confidence interval.
-    pub ratio: Interval,
-}
-
-impl Beside {
-    /// Entries per second.
-    #[must_use]
-    pub fn entries_per_s(&self) -> f64 {
-        self.entries as f64 / (self.elapsed_ns as f64 / 1e9)
-    }
-}
-
-/// Hardware counters over one point, on the thread that submits.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct CounterPoint {
-    /// Instructions retired.
-    pub instructions: u64,
-    /// CPU cycles.
-    pub cycles: u64,
-    /// Whether the kernel's part is left out, for want of the right to see it.
-    #[serde(default)]
-    pub user_only: bool,
-}
-
-impl BatchPoint {
-    /// Nanoseconds of wall time per entry.
-    #[must_use]
-    pub fn ns_per_entry(&self) -> f64 {
-        self.elapsed_ns as f64 / self.entries as f64
-    }
-
-    /// Entries per second.
-    #[must_use]
-    pub fn entries_per_s(&self) -> f64 {
-        self.entries as f64 / (self.elapsed_ns as f64 / 1e9)
-    }
-
-    /// Commands per sync on the hardware queue, where they were counted.
-    #[must_use]
-    pub fn commands_per_sync(&self) -> Option<f64> {
-        Some(self.commands? as f64 / self.submissions? as f64)
-    }
-
-    /// Instructions per entry, where they were counted.
-    #[must_use]
-    pub fn instructions_per_entry(&self) -> Option<f64> {
-        self.counters
-            .map(|counters| counters.instructions as f64 / self.entries as f64)
-    }
-
-    /// Cycles per entry, where they were counted.
-    #[must_use]
-    pub fn cycles_per_entry(&self) -> Option<f64> {
-        self.counters
-            .map(|counters| counters.cycles as f64 / self.entries as f64)
-    }
+    pub ebpf_programs: Option<usize>,
 }
 
 /// Why a run file could not be read or written.
@@ -199,7 +121,7 @@ pub enum RunFileError {
         source: serde_json::Error,
     },
     /// A run file of another version.
-    #[error("{path}: schema is {found:?}, this version reads {SCHEMA:?}")]
+    #[error("{path}: schema is {found:?}, this version reads {SCHEMA:?} and {first:?}", first = first::SCHEMA)]
     Schema {
         /// The file.
         path: String,
@@ -207,28 +129,18 @@ pub enum RunFileError {
         found: String,
     },
     /// A value that no run can have produced.
-    #[error("{path}: point {point}: {what}")]
+    #[error("{path}: {place}: {what}")]
     Value {
         /// The file.
         path: String,
-        /// Index of the point, from 0.
-        point: usize,
+        /// Where, in words.
+        place: String,
         /// What is wrong.
         what: String,
     },
 }
 
 impl RunFile {
-    /// What stood behind the figures.
-    #[must_use]
-    pub fn kind(&self) -> Kind {
-        self.kind.unwrap_or(if self.modelled {
-            Kind::Modelled
-        } else {
-            Kind::Hardware
-        })
-    }
-
     /// Reads and checks a run file.
     ///
     /// # Errors
@@ -250,89 +162,73 @@ impl RunFile {
             ))));
         }
         let text = fs::read_to_string(path).map_err(io)?;
-        let value: serde_json::Value =
-            serde_json::from_str(&text).map_err(|source| RunFileError::Parse {
-                path: name.clone(),
-                source,
-            })?;
-        if let Some(found) = value.get("schema").and_then(serde_json::Value::as_str)
-            && found != SCHEMA
-        {
-            return Err(RunFileError::Schema {
-                path: name,
-                found: found.to_owned(),
-            });
-        }
-        let run: Self = serde_json::from_value(value).map_err(|source| RunFileError::Parse {
-            path: name.clone(),
+        Self::parse(&text, &name)
+    }
+
+    /// Reads and checks the text of the run file `name`.
+    ///
+    /// # Errors
+    /// As [`Self::read`].
+    pub fn parse(text: &str, name: &str) -> Result<Self, RunFileError> {
+        let parse = |source| RunFileError::Parse {
+            path: name.to_owned(),
             source,
-        })?;
-        run.check(&name)?;
+        };
+        let value: serde_json::Value = serde_json::from_str(text).map_err(parse)?;
+        let schema = value.get("schema").and_then(serde_json::Value::as_str);
+        let run = match schema {
+            // What is missing is told with what else there should be.
+            Some(SCHEMA) | None => serde_json::from_str(text).map_err(parse)?,
+            Some(first::SCHEMA) => first::read(text).map_err(parse)?,
+            Some(found) => {
+                return Err(RunFileError::Schema {
+                    path: name.to_owned(),
+                    found: found.to_owned(),
+                });
+            }
+        };
+        Self::check(&run, name)?;
         Ok(run)
     }
 
+    /// What a sweep of batch sizes measured; none for any other suite.
+    #[must_use]
+    pub fn batching(&self) -> Option<BatchingRun> {
+        BatchingRun::of(self)
+    }
+
     fn check(&self, path: &str) -> Result<(), RunFileError> {
-        let wrong = |point: usize, what: String| RunFileError::Value {
+        let wrong = |place: String, what: String| RunFileError::Value {
             path: path.to_owned(),
-            point,
+            place,
             what,
         };
-        if self.points.len() > POINTS_MAX {
-            return Err(wrong(POINTS_MAX, format!("more than {POINTS_MAX} points")));
-        }
-        let mut known = BTreeSet::new();
-        for (index, point) in self.points.iter().enumerate() {
-            if !known.insert((&point.instance, point.batch)) {
-                return Err(wrong(index, format!("{point} is there twice")));
+        let base = self.base.as_ref().map_or(&[][..], |base| &base.runs);
+        for (side, runs) in [("runs", self.runs.as_slice()), ("base.runs", base)] {
+            if runs.len() > RUNS_MAX {
+                return Err(wrong(side.to_owned(), format!("more than {RUNS_MAX}")));
             }
-            point
-                .check()
-                .map_err(|what| wrong(index, format!("{point}: {what}")))?;
-        }
-        Ok(())
-    }
-}
-
-impl fmt::Display for BatchPoint {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "instance {:?}, batch {}", self.instance, self.batch)
-    }
-}
-
-impl BatchPoint {
-    /// Refuses what no run can have produced.
-    fn check(&self) -> Result<(), String> {
-        if self.instance.is_empty() || self.instance.chars().any(char::is_control) {
-            return Err("the instance's name is empty or has control characters".to_owned());
-        }
-        for (field, value) in [
-            ("batch", u64::from(self.batch)),
-            ("entries", self.entries),
-            ("requests", self.requests),
-            // Absent is none of these, and allowed.
-            ("submissions", self.submissions.unwrap_or(1)),
-            ("elapsed_ns", self.elapsed_ns),
-        ] {
-            if !(1..=COUNT_MAX).contains(&value) {
-                return Err(format!("{field} is {value}, must be 1 to {COUNT_MAX}"));
-            }
-        }
-        for (field, histogram) in [
-            ("request_latency", Some(&self.request_latency)),
-            ("submission_latency", self.submission_latency.as_ref()),
-        ] {
-            if let Some(histogram) = histogram {
-                let decoded = histogram.decode();
-                decoded.map_err(|error| format!("{field}: {error}"))?;
-            }
-        }
-        for (field, beside) in [("bare", &self.bare), ("guest", &self.guest)] {
-            let Some(beside) = beside else { continue };
-            let counted = [beside.entries, beside.elapsed_ns];
-            let Interval { median, low, high } = beside.ratio;
-            let is_ratio = 0.0 < low && low <= median && median <= high && high.is_finite();
-            if !counted.iter().all(|n| (1..=COUNT_MAX).contains(n)) || !is_ratio {
-                return Err(format!("{field}: no run has these figures"));
+            for (index, run) in runs.iter().enumerate() {
+                let at = |point: usize| format!("{side}[{index}].points[{point}]");
+                if run.points.len() > POINTS_MAX {
+                    return Err(wrong(
+                        at(POINTS_MAX),
+                        format!("more than {POINTS_MAX} points"),
+                    ));
+                }
+                let mut known = BTreeSet::new();
+                for (index, point) in run.points.iter().enumerate() {
+                    if !known.insert(&point.labels) {
+                        let what = format!("the point with {:?} is there twice", point.labels);
+                        return Err(wrong(at(index), what));
+                    }
+                    point.check().map_err(|what| wrong(at(index), what))?;
+                    if self.suite == batching::SUITE && BatchPoint::of(point, false).is_none() {
+                        let what = "no point of a batch sweep: instance, batch and what was done \
+                                    are not all there, or 0";
+                        return Err(wrong(at(index), what.to_owned()));
+                    }
+                }
             }
         }
         Ok(())

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use hdrhistogram::Histogram;
 use hwptop_bench::run_file::{
-    BatchPoint, CounterPoint, Environment, HistogramV2, Kind, RunFile, SCHEMA, Work,
+    BatchPoint, BatchingRun, CounterPoint, Environment, HistogramV2, Kind, Work,
 };
 
 /// `count` latencies from `ns` up with a tail as latencies have it.
@@ -48,16 +48,13 @@ pub(crate) fn point(instance: &str, batch: u32, fixed_ns: u64, entry_ns: u64) ->
 }
 
 /// A sweep over `instances`, each a little slower than the one before.
-pub(crate) fn run(instances: &[&str]) -> RunFile {
+pub(crate) fn run(instances: &[&str]) -> BatchingRun {
     let points = (0..).zip(instances).flat_map(|(index, name)| {
         (0..=10).map(move |power| point(name, 1 << power, 1500 + 900 * index, 110 + 25 * index))
     });
-    RunFile {
-        schema: SCHEMA.to_owned(),
-        suite: "batching".to_owned(),
+    BatchingRun {
         target: "model:vtd,instances=2".to_owned(),
-        modelled: true,
-        kind: Some(Kind::Modelled),
+        kind: Kind::Modelled,
         work: Work::Requests,
         timing_profile: Some(
             "timing profile strict-700ns: 250 ns per submission; modelled, not measured here: a \
@@ -81,6 +78,10 @@ pub(crate) fn run(instances: &[&str]) -> RunFile {
             kernel: "6.12.0".to_owned(),
             cpu: "Example CPU @ 2.00GHz".to_owned(),
             cpus: 2,
+            revision: None,
+            governor: None,
+            virtualisation: None,
+            ebpf_programs: None,
         },
         complete: true,
         points: points.collect(),
@@ -92,11 +93,10 @@ pub(crate) const HOSTILE: &str =
     "<script>alert(1)</script>&amp;\0\u{1b}[31m\n\t\u{9b}\u{ffff}|a_b*`[x](y)\"'\\";
 
 /// [`HOSTILE`] wherever a run file has text.
-pub(crate) fn hostile() -> Vec<(PathBuf, RunFile)> {
+pub(crate) fn hostile() -> Vec<(PathBuf, BatchingRun)> {
     let mut runs = with_counters();
     let run = &mut runs[0].1;
     for text in [
-        &mut run.suite,
         &mut run.target,
         &mut run.environment.hwptop,
         &mut run.environment.kernel,
@@ -116,7 +116,7 @@ pub(crate) fn hostile() -> Vec<(PathBuf, RunFile)> {
 }
 
 /// Two modelled instances in one file.
-pub(crate) fn two_instances() -> Vec<(PathBuf, RunFile)> {
+pub(crate) fn two_instances() -> Vec<(PathBuf, BatchingRun)> {
     vec![(
         PathBuf::from("runs/run.json"),
         run(&["model-vtd0", "model-vtd1"]),
@@ -124,7 +124,7 @@ pub(crate) fn two_instances() -> Vec<(PathBuf, RunFile)> {
 }
 
 /// The same with hardware counters.
-pub(crate) fn with_counters() -> Vec<(PathBuf, RunFile)> {
+pub(crate) fn with_counters() -> Vec<(PathBuf, BatchingRun)> {
     let mut runs = two_instances();
     for point in &mut runs[0].1.points {
         let counters = CounterPoint {

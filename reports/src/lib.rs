@@ -1,9 +1,9 @@
 //! hwptop's reports: what run files say, in Markdown and in pictures.
 //!
 //! ```text
-//! RunFile… ──▶ series ──┬──▶ batch_chart, percentile_chart ──▶ chart ──▶ svg, png
-//!                       └──▶ markdown
-//!                                 all ──▶ write: aside, then renamed
+//! BatchingRun… ──▶ series ──┬──▶ batch_chart, percentile_chart ──▶ chart ──▶ svg, png
+//!                           └──▶ markdown
+//!                                     all ──▶ write: aside, then renamed
 //! ```
 //!
 //! The same run files give the same bytes: nothing in a report depends on when

@@ -1,6 +1,6 @@
 use std::{fmt::Write as _, path::PathBuf};
 
-use hwptop_bench::run_file::{BatchPoint, RunFile, Work};
+use hwptop_bench::run_file::{BatchPoint, BatchingRun, Work};
 
 use crate::{
     escape::{markdown, markdown_code},
@@ -13,7 +13,7 @@ use crate::{
 const NO_COUNTERS: &str = "absent: this machine has no hardware counters, or they may not be used";
 
 /// The report's text. It opens with the answer.
-pub(crate) fn text(runs: &[(PathBuf, RunFile)], series: &[Series]) -> String {
+pub(crate) fn text(runs: &[(PathBuf, BatchingRun)], series: &[Series]) -> String {
     let mut text = String::from("# hwptop report\n\n");
     let answers: Vec<String> = series.iter().map(answer).collect();
     match &answers[..] {
@@ -144,7 +144,7 @@ fn counted_parts<'a>(points: impl Iterator<Item = &'a BatchPoint>) -> Option<&'s
     }
 }
 
-fn how(text: &mut String, index: usize, file: &str, run: &RunFile) {
+fn how(text: &mut String, index: usize, file: &str, run: &BatchingRun) {
     let environment = &run.environment;
     line(
         text,
@@ -152,14 +152,14 @@ fn how(text: &mut String, index: usize, file: &str, run: &RunFile) {
     );
     line(text, "| | |");
     line(text, "|---|---|");
-    let kind = run.kind();
+    let kind = run.kind;
     let source = match kind.meaning() {
         Some(meaning) => format!("{}: {meaning}", kind.name()),
         None => kind.name().to_owned(),
     };
     let mut rows = vec![
         ("figures", source),
-        ("suite", markdown(&run.suite)),
+        ("suite", "batching".to_owned()),
         ("target", markdown(&run.target)),
     ];
     if run.work != Work::Requests {

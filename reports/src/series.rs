@@ -1,7 +1,7 @@
 use std::{collections::BTreeSet, path::Path, path::PathBuf};
 
 use hdrhistogram::Histogram;
-use hwptop_bench::run_file::{BatchPoint, Kind, RunFile};
+use hwptop_bench::run_file::{BatchPoint, BatchingRun, Kind};
 
 use crate::ReportError;
 
@@ -63,8 +63,8 @@ pub(crate) enum Origin {
 }
 
 impl Origin {
-    pub(crate) fn of(runs: &[(PathBuf, RunFile)]) -> Self {
-        let kinds: BTreeSet<Kind> = runs.iter().map(|(_, run)| run.kind()).collect();
+    pub(crate) fn of(runs: &[(PathBuf, BatchingRun)]) -> Self {
+        let kinds: BTreeSet<Kind> = runs.iter().map(|(_, run)| run.kind).collect();
         let kinds: Vec<Kind> = kinds.into_iter().collect();
         match kinds[..] {
             [] => Self::Same(Kind::Hardware),
@@ -98,7 +98,7 @@ pub(crate) fn file_name(path: &Path) -> String {
 ///
 /// # Errors
 /// [`ReportError`] where there is no run, no point, or an unreadable histogram.
-pub(crate) fn collect(runs: &[(PathBuf, RunFile)]) -> Result<Vec<Series<'_>>, ReportError> {
+pub(crate) fn collect(runs: &[(PathBuf, BatchingRun)]) -> Result<Vec<Series<'_>>, ReportError> {
     if runs.is_empty() {
         return Err(ReportError::NoRuns);
     }
@@ -118,7 +118,7 @@ pub(crate) fn collect(runs: &[(PathBuf, RunFile)]) -> Result<Vec<Series<'_>>, Re
             let points = points(path, run, instance)?;
             all.push(Series {
                 label,
-                kind: run.kind(),
+                kind: run.kind,
                 points,
             });
         }
@@ -126,7 +126,7 @@ pub(crate) fn collect(runs: &[(PathBuf, RunFile)]) -> Result<Vec<Series<'_>>, Re
     Ok(all)
 }
 
-fn label(runs: &[(PathBuf, RunFile)], index: usize, instance: &str, origin: Origin) -> String {
+fn label(runs: &[(PathBuf, BatchingRun)], index: usize, instance: &str, origin: Origin) -> String {
     let (path, run) = &runs[index];
     let mut label = instance.to_owned();
     if runs.len() > 1 {
@@ -141,14 +141,14 @@ fn label(runs: &[(PathBuf, RunFile)], index: usize, instance: &str, origin: Orig
         };
     }
     if !matches!(origin, Origin::Same(_)) {
-        label.push_str(&word(run.kind()));
+        label.push_str(&word(run.kind));
     }
     label
 }
 
 fn points<'a>(
     path: &Path,
-    run: &'a RunFile,
+    run: &'a BatchingRun,
     instance: &str,
 ) -> Result<Vec<Point<'a>>, ReportError> {
     let mut points = Vec::new();

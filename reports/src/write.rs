@@ -3,7 +3,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use hwptop_bench::{run_file::RunFile, staged::Staged};
+use hwptop_bench::{run_file::BatchingRun, staged::Staged};
 
 use crate::{
     ReportError, batch_chart,
@@ -27,7 +27,7 @@ pub(crate) const PERCENTILES_PNG: &str = "latency-percentiles.png";
 ///
 /// # Errors
 /// [`ReportError`]; no half-written file stays.
-pub fn write(runs: &[(PathBuf, RunFile)], dir: &Path) -> Result<Vec<PathBuf>, ReportError> {
+pub fn write(runs: &[(PathBuf, BatchingRun)], dir: &Path) -> Result<Vec<PathBuf>, ReportError> {
     place(&render(runs)?, dir)
 }
 
@@ -57,7 +57,7 @@ fn stage(path: &Path, bytes: &[u8]) -> io::Result<Staged> {
 }
 
 /// The files' names and contents, the report last.
-fn render(runs: &[(PathBuf, RunFile)]) -> Result<Vec<(&'static str, Vec<u8>)>, ReportError> {
+fn render(runs: &[(PathBuf, BatchingRun)]) -> Result<Vec<(&'static str, Vec<u8>)>, ReportError> {
     let series = series::collect(runs)?;
     let origin = Origin::of(runs);
     let subtitle = subtitle(runs);
@@ -87,10 +87,10 @@ fn picture(
 }
 
 /// What was measured where, in a line; only what all runs share.
-fn subtitle(runs: &[(PathBuf, RunFile)]) -> String {
+fn subtitle(runs: &[(PathBuf, BatchingRun)]) -> String {
     let mut parts = Vec::new();
     for of in [
-        (|run: &RunFile| run.target.clone()) as fn(&RunFile) -> String,
+        (|run: &BatchingRun| run.target.clone()) as fn(&BatchingRun) -> String,
         |run| run.environment.cpu.clone(),
         |run| format!("Linux {}", run.environment.kernel),
     ] {

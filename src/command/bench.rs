@@ -29,6 +29,9 @@ pub(crate) use batching::batching;
 pub(crate) use dashboard::dashboard;
 pub(crate) use kernel::integrity;
 
+/// The revision of the source that this binary is of, where it was built in its repository.
+const REVISION: Option<&str> = option_env!("HWPTOP_REVISION");
+
 pub(crate) fn list_suites() -> Result<(), Failure> {
     let mut out = io::stdout().lock();
     for (name, purpose) in SUITES {

@@ -3,14 +3,22 @@ use std::{
     path::PathBuf,
 };
 
-use hwptop_bench::run_file::RunFile;
+use hwptop_bench::run_file::{BatchingRun, RunFile};
 
 use crate::{cli::ReportArgs, failure::Failure};
 
 pub(crate) fn report(args: &ReportArgs) -> Result<(), Failure> {
-    let mut runs: Vec<(PathBuf, RunFile)> = Vec::new();
+    let mut runs: Vec<(PathBuf, BatchingRun)> = Vec::new();
     for path in &args.runs {
-        runs.push((path.clone(), RunFile::read(path).map_err(Failure::input)?));
+        let run = RunFile::read(path).map_err(Failure::input)?;
+        let sweep = run.batching().ok_or_else(|| {
+            Failure::input(anyhow::anyhow!(
+                "{}: a run of {}; a report is drawn of `hwptop bench batching`",
+                path.display(),
+                run.suite
+            ))
+        })?;
+        runs.push((path.clone(), sweep));
     }
     let written = hwptop_reports::write(&runs, &args.output).map_err(Failure::input)?;
     let mut out = io::stdout().lock();

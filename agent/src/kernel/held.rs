@@ -30,6 +30,13 @@ impl Held {
         }
     }
 
+    /// What is held now; none where this process may not look.
+    #[must_use]
+    pub fn visible() -> Option<Self> {
+        let refused = loaded_programs().any(|program| program.is_err());
+        (!refused).then(Self::now)
+    }
+
     /// What is held once it is no more than this, or at the end of `time`: the kernel frees
     /// what a process lets go of a moment later.
     #[must_use]

@@ -6,6 +6,7 @@ use hdrhistogram::serialization::{Serializer as _, V2Serializer};
 use hwptop_agent::snapshot::latency_histogram;
 
 use super::*;
+use crate::Interval;
 
 fn point(instance: &str, batch: u32) -> BatchPoint {
     let mut latency = latency_histogram();
@@ -27,21 +28,22 @@ fn point(instance: &str, batch: u32) -> BatchPoint {
     }
 }
 
-fn run(points: Vec<BatchPoint>) -> RunFile {
-    RunFile {
-        schema: SCHEMA.to_owned(),
-        suite: "batching".to_owned(),
+fn sweep(points: Vec<BatchPoint>) -> BatchingRun {
+    BatchingRun {
         target: "model".to_owned(),
-        modelled: true,
-        kind: Some(Kind::Modelled),
+        kind: Kind::Modelled,
         work: Work::Requests,
         timing_profile: None,
         started_unix_s: 1,
         command: Vec::new(),
-        environment: Environment::of_this_machine(),
+        environment: Environment::of_this_machine(Some("abc")),
         complete: true,
         points,
     }
+}
+
+fn run(points: Vec<BatchPoint>) -> RunFile {
+    sweep(points).into()
 }
 
 fn write(run: &RunFile, path: &Path) -> Result<(), RunFileError> {
@@ -74,12 +76,12 @@ fn values_that_no_run_has_are_refused() {
     for (points, part) in [
         (
             vec![point("a", 1), point("a", 1)],
-            "point 1: instance \"a\", batch 1 is there twice",
+            "runs[0].points[1]: the point with {\"batch\": \"1\", \"instance\": \"a\"} is there twice",
         ),
-        (with(|point| point.entries = 0), "entries is 0"),
+        (with(|point| point.entries = 0), "no point of a batch sweep"),
         (
             with(|point| point.elapsed_ns = u64::MAX),
-            "elapsed_ns is 18446744073709551615",
+            "elapsed is 18446744073709552000",
         ),
         (
             with(|point| point.instance = "x\u{1b}[2J".to_owned()),
@@ -97,6 +99,45 @@ fn values_that_no_run_has_are_refused() {
             .to_string();
         assert!(error.contains(part), "{part:?} is not in: {error}");
         assert!(error.contains("run.json"), "{error}");
+    }
+}
+
+#[test]
+fn figures_are_numbers_within_their_intervals() {
+    let figure = |low, value, high| {
+        let mut run = run(vec![point("a", 1)]);
+        let figures = &mut run.runs[0].points[0].figures;
+        let figure = Figure {
+            value,
+            low: Some(low),
+            high: Some(high),
+        };
+        figures.insert("ratio_to_bare".to_owned(), figure);
+        run.check("x")
+    };
+    assert!(figure(0.5, 1.0, 1.0).is_ok());
+    for (low, value, high) in [
+        (1.1, 1.0, 1.2),
+        (0.9, 1.3, 1.2),
+        (-0.1, 1.0, 1.2),
+        (0.9, f64::NAN, 1.2),
+        (0.9, 1.0, f64::INFINITY),
+    ] {
+        let error = figure(low, value, high).expect_err("no figure").to_string();
+        assert!(error.contains("ratio_to_bare is"), "{error}");
+    }
+}
+
+#[test]
+fn what_cannot_be_a_metric_is_refused_and_what_a_later_version_may_have_is_not() {
+    let named = |name: &str| {
+        let mut run = run(vec![point("a", 1)]);
+        run.runs[0].points[0] = run.runs[0].points[0].clone().with(name, Some(1.0));
+        run.check("x")
+    };
+    assert!(named("joules_per_entry").is_ok());
+    for name in ["", "a b", "x\u{1b}[2J", "Ns", &"x".repeat(65)] {
+        assert!(named(name).is_err(), "{name}");
     }
 }
 
@@ -151,21 +192,94 @@ fn a_device_is_not_read() {
     assert_eq!(error, "/dev/zero: not a regular file");
 }
 
+/// As the first version wrote it.
+fn first(point: &BatchPoint, modelled: bool) -> serde_json::Value {
+    serde_json::json!({
+        "schema": "hwptop.run/1", "suite": "batching", "target": "model:vtd", "modelled": modelled,
+        "timing_profile": null, "started_unix_s": 5, "command": ["hwptop"],
+        "environment": {"hwptop": "0.1.0", "kernel": "6.12.0", "cpu": "A CPU", "cpus": 2},
+        "points": [point],
+    })
+}
+
 #[test]
-fn what_an_older_file_does_not_say_is_absent_and_its_kind_is_known() {
-    let directory = tempfile::tempdir().expect("a temporary directory");
-    let path = directory.path().join("run.json");
+fn a_file_of_the_first_schema_is_a_run_of_one_process() {
     for (modelled, kind) in [(true, Kind::Modelled), (false, Kind::Hardware)] {
-        let mut old = serde_json::to_value(run(vec![point("a", 1)])).expect("JSON");
-        let fields = old.as_object_mut().expect("an object");
-        fields.remove("kind");
-        fields.remove("work");
-        fields.insert("modelled".to_owned(), modelled.into());
-        fs::write(&path, old.to_string()).expect("it can be written");
-        let read = RunFile::read(&path).expect("it can be read");
-        assert_eq!((read.kind(), read.work), (kind, Work::Requests));
-        assert_eq!(read.points[0].bare, None);
+        let point = point("a", 1);
+        let text = first(&point, modelled).to_string();
+        let read = RunFile::parse(&text, "run.json").expect("it can be read");
+        let sweep = read.batching().expect("a sweep");
+        assert_eq!((sweep.kind, sweep.work), (kind, Work::Requests));
+        assert_eq!((read.runs.len(), sweep.points), (1, vec![point]));
+        assert!(read.complete);
+        assert_eq!(read.environment.revision, None);
     }
+}
+
+#[test]
+fn other_schemas_are_named() {
+    let error = RunFile::parse(r#"{"schema": "hwptop.run/3"}"#, "run.json");
+    assert_eq!(
+        error.expect_err("a later one").to_string(),
+        "run.json: schema is \"hwptop.run/3\", this version reads \"hwptop.run/2\" and \"hwptop.run/1\""
+    );
+    for text in ["{}", "[]", "7", "\"x\"", "", "{\"schema\": 2}"] {
+        let error = RunFile::parse(text, "run.json").expect_err("foreign");
+        assert!(
+            error
+                .to_string()
+                .starts_with("run.json: not a hwptop run file: "),
+            "{error}"
+        );
+    }
+}
+
+#[test]
+fn points_of_several_processes_are_one_sweep() {
+    let mut slower = point("a", 1);
+    slower.elapsed_ns *= 3;
+    slower.submission_latency = None;
+    let mut both = run(vec![point("a", 1), point("b", 1)]);
+    both.runs.push(run(vec![slower]).runs.remove(0));
+    let sweep = both.batching().expect("a sweep");
+    let points: Vec<_> = sweep.points.iter().map(|of| of.instance.as_str()).collect();
+    assert_eq!(points, ["a", "b"]);
+    let a = &sweep.points[0];
+    assert_eq!((a.entries, a.elapsed_ns), (20, 36_000));
+    let range = Interval {
+        median: 1800.0,
+        low: 900.0,
+        high: 2700.0,
+    };
+    assert_eq!(a.round_ns_per_entry, Some(range));
+    assert_eq!(a.request_latency.decode().expect("a sum").len(), 2);
+    // One of them has none.
+    assert_eq!(a.submission_latency, None);
+    assert_eq!(sweep.points[1], point("b", 1));
+}
+
+#[test]
+fn what_is_better_or_worse_can_be_compared_in_the_order_of_the_suite() {
+    let mut latency = latency_histogram();
+    latency.record_n(700, 200).expect("in range");
+    let mut second = point("a", 64);
+    second.request_latency = HistogramV2::encode(&latency);
+    second.submission_latency = None;
+    let keys = run(vec![point("a", 1), second]).runs[0].comparable();
+    let keys: Vec<_> = keys
+        .iter()
+        .map(|(key, value)| format!("{key} {value}"))
+        .collect();
+    assert_eq!(
+        keys,
+        [
+            "ns_per_entry{batch=1,instance=a} 900",
+            "ns_per_entry{batch=64,instance=a} 900",
+            // 200 latencies have 20 beyond their 90th percentile, and 2 beyond the next.
+            "request_latency_p50{batch=64,instance=a} 703",
+            "request_latency_p90{batch=64,instance=a} 703",
+        ]
+    );
 }
 
 #[test]
@@ -180,6 +294,12 @@ fn what_nothing_counted_is_not_in_the_file() {
         "{text}"
     );
     let read: BatchPoint = serde_json::from_str(&text).expect("it can be read");
-    assert_eq!(read, counted);
-    assert_eq!((read.check(), read.commands_per_sync()), (Ok(()), None));
+    assert_eq!((&read, read.commands_per_sync()), (&counted, None));
+    let point = Point::from(counted.clone());
+    let text = serde_json::to_string(&point).expect("JSON");
+    assert!(
+        !text.contains("submission") && !text.contains("commands"),
+        "{text}"
+    );
+    assert_eq!(BatchPoint::of(&point, false), Some(counted));
 }

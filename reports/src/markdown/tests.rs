@@ -2,7 +2,7 @@ use super::*;
 use crate::{fixture, series};
 use hwptop_bench::run_file::{Kind, Work};
 
-fn report(runs: &[(PathBuf, RunFile)]) -> String {
+fn report(runs: &[(PathBuf, BatchingRun)]) -> String {
     text(runs, &series::collect(runs).unwrap())
 }
 
@@ -144,8 +144,7 @@ fn how_it_was_measured_can_be_repeated() {
 #[test]
 fn figures_of_hardware_are_not_called_modelled() {
     let mut runs = fixture::two_instances();
-    runs[0].1.modelled = false;
-    runs[0].1.kind = Some(Kind::Hardware);
+    runs[0].1.kind = Kind::Hardware;
     runs[0].1.timing_profile = None;
     for point in &mut runs[0].1.points {
         point.instance = point.instance.replace("model-vtd", "dmar");
@@ -165,7 +164,7 @@ fn figures_of_a_mock_and_of_an_emulated_unit_say_so() {
     ] {
         let mut runs = fixture::two_instances();
         let run = &mut runs[0].1;
-        (run.modelled, run.kind, run.timing_profile) = (false, Some(kind), None);
+        (run.kind, run.timing_profile) = (kind, None);
         run.work = Work::Unmap;
         for point in &mut run.points {
             (point.submissions, point.commands) = (None, None);

@@ -1,5 +1,6 @@
 use super::*;
 use crate::fixture;
+use hwptop_bench::run_file::Kind;
 
 fn read(dir: &Path, name: &str) -> Vec<u8> {
     fs::read(dir.join(name)).unwrap()
@@ -15,7 +16,7 @@ fn names(dir: &Path) -> Vec<String> {
 }
 
 /// Both pictures as SVG.
-fn pictures(runs: &[(PathBuf, RunFile)]) -> [String; 2] {
+fn pictures(runs: &[(PathBuf, BatchingRun)]) -> [String; 2] {
     let series = series::collect(runs).unwrap();
     let origin = Origin::of(runs);
     let charts = [
@@ -127,8 +128,7 @@ fn runs_of_the_same_instance_are_told_apart_by_their_file() {
     let mut runs = fixture::two_instances();
     let mut other = fixture::two_instances().remove(0);
     other.0 = "runs/later.json".into();
-    other.1.modelled = false;
-    other.1.kind = None;
+    other.1.kind = Kind::Hardware;
     runs.push(other);
     for svg in pictures(&runs) {
         for said in [

@@ -6,12 +6,12 @@ use std::{
 
 use hwptop_agent::kernel::{facts::virtual_machine, host::Host, instances::instance_behind};
 use hwptop_bench::{
-    run_file::{Draft, Environment, Kind, RunFile, SCHEMA},
+    run_file::{BatchingRun, Draft, Environment, Kind, RunFile},
     suite::{Amount, Driven, Sweep, batching as run_batching},
 };
 use hwptop_driver::{TimingProfile, Vendor};
 
-use super::{Progress, print};
+use super::{Progress, REVISION, print};
 use crate::{
     cli::BatchingArgs, command::signals::stop_flag, failure::Failure, output::remark,
     target::Target,
@@ -41,12 +41,9 @@ pub(crate) fn batching(args: &BatchingArgs) -> Result<(), Failure> {
     progress.clear();
     let complete = points.len() == all;
     let kind = kind(&sweep.driven);
-    let run = RunFile {
-        schema: SCHEMA.to_owned(),
-        suite: "batching".to_owned(),
+    let run = RunFile::from(BatchingRun {
         target: args.target.to_string(),
-        modelled: kind == Kind::Modelled,
-        kind: Some(kind),
+        kind,
         work,
         timing_profile: timing_profile(&sweep.driven),
         started_unix_s: started
@@ -54,11 +51,11 @@ pub(crate) fn batching(args: &BatchingArgs) -> Result<(), Failure> {
             .unwrap_or_default()
             .as_secs(),
         command: std::env::args().collect(),
-        environment: Environment::of_this_machine(),
+        environment: Environment::of_this_machine(REVISION),
         complete,
         points,
-    };
-    let measured = run.points.len();
+    });
+    let measured = run.runs.iter().map(|run| run.points.len()).sum::<usize>();
     if measured > 0 {
         // The file first: what was measured outlives a reader that went away.
         if let (Some(draft), Some(path)) = (draft, &args.output) {

@@ -5,7 +5,7 @@ use std::{
 
 use hwptop_bench::{
     Interval,
-    run_file::{BatchPoint, Beside, RunFile, Work},
+    run_file::{BatchPoint, BatchingRun, Beside, Kind, RunFile, Work},
 };
 
 use super::{field, json_line, tenth, whole};
@@ -21,14 +21,19 @@ pub(in crate::command::bench) fn batching(
     run: &RunFile,
     format: Format,
 ) -> io::Result<()> {
+    if format == Format::Json {
+        return json_line(out, &serde_json::to_value(run)?);
+    }
+    let Some(sweep) = run.batching() else {
+        return Ok(());
+    };
     match format {
-        Format::Text => text(out, run),
-        Format::Json => json_line(out, &serde_json::to_value(run)?),
-        Format::Csv => csv(out, run),
+        Format::Csv => csv(out, &sweep),
+        _ => text(out, &sweep),
     }
 }
 
-fn text(out: &mut impl Write, run: &RunFile) -> io::Result<()> {
+fn text(out: &mut impl Write, run: &BatchingRun) -> io::Result<()> {
     writeln!(out, "batching on {}{}", run.target, label(run))?;
     if let Some(profile) = &run.timing_profile {
         writeln!(out, "{profile}")?;
@@ -79,11 +84,11 @@ fn text(out: &mut impl Write, run: &RunFile) -> io::Result<()> {
 }
 
 /// Behind the target: what the figures are of, where that is no hardware.
-fn label(run: &RunFile) -> String {
-    let kind = run.kind();
+fn label(run: &BatchingRun) -> String {
+    let kind = run.kind;
     match kind.meaning() {
         // Its timing profile says more.
-        Some(_) if run.modelled => format!(" ({})", kind.name()),
+        Some(_) if run.kind == Kind::Modelled => format!(" ({})", kind.name()),
         Some(meaning) => format!(" ({}: {meaning})", kind.name()),
         None => String::new(),
     }
@@ -125,7 +130,7 @@ fn ratio(point: &BatchPoint) -> Option<Interval> {
 }
 
 /// What the ways beside the own are, and whether the goals are reached.
-fn compared(out: &mut impl Write, run: &RunFile) -> io::Result<()> {
+fn compared(out: &mut impl Write, run: &BatchingRun) -> io::Result<()> {
     writeln!(
         out,
         "entries/s: requests of the driver's; every 64th is timed\n\
@@ -170,7 +175,7 @@ fn compared(out: &mut impl Write, run: &RunFile) -> io::Result<()> {
 }
 
 /// By the medians of the rounds: what disturbs some of them changes nothing.
-fn worth_of_64(run: &RunFile) -> Option<f64> {
+fn worth_of_64(run: &BatchingRun) -> Option<f64> {
     let ns_at = |batch| {
         let point = run.points.iter().find(|point| point.batch == batch)?;
         Some(point.round_ns_per_entry?.median)
@@ -178,7 +183,7 @@ fn worth_of_64(run: &RunFile) -> Option<f64> {
     Some(ns_at(1)? / ns_at(64)?)
 }
 
-fn csv(out: &mut impl Write, run: &RunFile) -> io::Result<()> {
+fn csv(out: &mut impl Write, run: &BatchingRun) -> io::Result<()> {
     writeln!(
         out,
         "instance,modelled,batch,entries,requests,submissions,commands,elapsed_ns,entries_per_s,\
@@ -186,7 +191,7 @@ fn csv(out: &mut impl Write, run: &RunFile) -> io::Result<()> {
          instructions_per_entry,cycles_per_entry,kind,work,bare_entries_per_s,bare_ratio,\
          guest_entries_per_s"
     )?;
-    let (kind, work) = (run.kind().name(), run.work.name());
+    let (kind, work) = (run.kind.name(), run.work.name());
     for point in &run.points {
         let latency = point.request_latency.decode().ok();
         let at = |quantile| {
@@ -198,7 +203,7 @@ fn csv(out: &mut impl Write, run: &RunFile) -> io::Result<()> {
             out,
             "{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{kind},{work},{},{},{}",
             point.instance,
-            run.modelled,
+            run.kind == Kind::Modelled,
             point.batch,
             point.entries,
             point.requests,
