@@ -14,12 +14,18 @@ mod interval;
 pub mod load;
 pub mod metric;
 mod mock;
+mod process;
 pub mod run_file;
+#[cfg(test)]
+mod script;
 pub mod staged;
 pub mod suite;
 mod terminal;
 mod timed;
+mod turns;
 pub mod unmaps;
 
 pub use interval::Interval;
+pub use process::{Measuring, ProcessError};
 pub use timed::Timed;
+pub use turns::{Turns, TurnsError};

@@ -5,6 +5,7 @@ use std::{collections::BTreeMap, collections::BTreeSet, fs, io, path::Path};
 use serde::{Deserialize, Serialize};
 
 mod batching;
+mod difference;
 mod draft;
 mod first;
 mod kind;
@@ -12,6 +13,7 @@ mod point;
 mod process_run;
 
 pub use batching::{BatchPoint, BatchingRun, Beside, CounterPoint};
+pub use difference::Difference;
 pub use draft::Draft;
 pub use hwptop_agent::snapshot::{HistogramError, HistogramV2};
 pub use kind::{Kind, Work};
@@ -56,11 +58,19 @@ pub struct RunFile {
     pub environment: Environment,
     /// Whether it came to its end; `false` where it was stopped before.
     pub complete: bool,
+    /// Turns that were dropped because a process of theirs failed.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub dropped: u32,
     /// What this binary's processes measured, in their order.
     pub runs: Vec<ProcessRun>,
     /// What another binary's measured in turns with them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub base: Option<Base>,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "as serde calls it")]
+const fn is_zero(number: &u32) -> bool {
+    *number == 0
 }
 
 /// The other binary of a comparison.

@@ -207,6 +207,7 @@ impl From<BatchingRun> for RunFile {
             command: run.command,
             environment: run.environment,
             complete: run.complete,
+            dropped: 0,
             runs: vec![ProcessRun {
                 order: 0,
                 started_unix_s: run.started_unix_s,

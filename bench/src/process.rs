@@ -1,0 +1,184 @@
+//! One process that measures: the unit of every comparison.
+
+use std::{
+    ffi::OsString,
+    fs::{self, File},
+    io,
+    path::PathBuf,
+    process::{Child, Command, ExitStatus, Stdio},
+    sync::atomic::{AtomicBool, Ordering},
+    thread,
+    time::{Duration, Instant},
+};
+
+use rustix::process::{Pid, Signal, kill_process};
+
+use crate::run_file::{RunFile, RunFileError};
+
+/// Between two looks whether it has ended.
+const PAUSE: Duration = Duration::from_millis(2);
+/// How long it may take to end when it is asked to.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// A binary of hwptop, and what it is to measure.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Measuring {
+    /// The binary.
+    pub program: PathBuf,
+    /// Suite and options, as behind `hwptop bench`.
+    pub arguments: Vec<OsString>,
+    /// How long one process may take.
+    pub limit: Duration,
+}
+
+/// Why a process measured nothing.
+#[derive(Debug, thiserror::Error)]
+pub enum ProcessError {
+    /// It could not be started.
+    #[error("{program}: cannot be started: {source}")]
+    Start {
+        /// The binary.
+        program: String,
+        /// The reason.
+        source: io::Error,
+    },
+    /// It could not be given a place for its figures, or be waited for.
+    #[error("{program}: {source}")]
+    Io {
+        /// The binary.
+        program: String,
+        /// The reason.
+        source: io::Error,
+    },
+    /// It failed.
+    #[error("{program} ended with {status}: {said}")]
+    Failed {
+        /// The binary.
+        program: String,
+        /// How it ended.
+        status: ExitStatus,
+        /// The last line that it wrote to its standard error.
+        said: String,
+    },
+    /// It did not end.
+    #[error("{program} did not end within {limit:?}")]
+    Hung {
+        /// The binary.
+        program: String,
+        /// How long it was given.
+        limit: Duration,
+    },
+    /// What it wrote is no run file.
+    #[error("{program} wrote no run file: {source}")]
+    File {
+        /// The binary.
+        program: String,
+        /// The reason.
+        source: RunFileError,
+    },
+    /// It was stopped, for the one that waits for it was.
+    #[error("stopped")]
+    Stopped,
+}
+
+impl Measuring {
+    /// Measures in a process of its own, until it has ended or `stop` is set.
+    ///
+    /// # Errors
+    /// [`ProcessError`]; nothing is left running.
+    pub fn once(&self, stop: &AtomicBool) -> Result<RunFile, ProcessError> {
+        let program = self.program.display().to_string();
+        let io = |source| ProcessError::Io {
+            program: program.clone(),
+            source,
+        };
+        let place = tempfile::tempdir().map_err(io)?;
+        let (output, errors) = (place.path().join("run.json"), place.path().join("errors"));
+        let mut command = Command::new(&self.program);
+        command
+            .arg("bench")
+            .args(&self.arguments)
+            .arg("--output")
+            .arg(&output)
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(File::create(&errors).map_err(io)?);
+        let child = command.spawn().map_err(|source| ProcessError::Start {
+            program: program.clone(),
+            source,
+        })?;
+        let ended = Running(child).wait(self.limit, stop).map_err(io)?;
+        let status = match ended {
+            Ended::With(status) => status,
+            Ended::Stopped => return Err(ProcessError::Stopped),
+            Ended::Hung => {
+                let limit = self.limit;
+                return Err(ProcessError::Hung { program, limit });
+            }
+        };
+        if !status.success() {
+            let said = fs::read_to_string(&errors).unwrap_or_default();
+            // Escape sequences of another program are not for this one's terminal.
+            let said = said.lines().next_back().unwrap_or("it said nothing");
+            let said = said.chars().filter(|c| !c.is_control()).take(500).collect();
+            return Err(ProcessError::Failed {
+                program,
+                status,
+                said,
+            });
+        }
+        RunFile::read(&output).map_err(|source| ProcessError::File { program, source })
+    }
+}
+
+enum Ended {
+    With(ExitStatus),
+    Hung,
+    Stopped,
+}
+
+/// Dropping it ends it.
+struct Running(Child);
+
+impl Running {
+    fn wait(mut self, limit: Duration, stop: &AtomicBool) -> io::Result<Ended> {
+        let start = Instant::now();
+        loop {
+            if let Some(status) = self.0.try_wait()? {
+                return Ok(Ended::With(status));
+            }
+            if stop.load(Ordering::Relaxed) {
+                self.end();
+                return Ok(Ended::Stopped);
+            }
+            if start.elapsed() >= limit {
+                return Ok(Ended::Hung);
+            }
+            thread::sleep(PAUSE);
+        }
+    }
+
+    /// Asks it to end, so that it can clean up.
+    fn end(&mut self) {
+        let Some(pid) = i32::try_from(self.0.id()).ok().and_then(Pid::from_raw) else {
+            return;
+        };
+        // It may have ended already.
+        let _ = kill_process(pid, Signal::TERM);
+        let start = Instant::now();
+        while start.elapsed() < PATIENCE && matches!(self.0.try_wait(), Ok(None)) {
+            thread::sleep(PAUSE);
+        }
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        // It has ended already where these fail.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+#[cfg(test)]
+mod tests;
