@@ -27,7 +27,7 @@ mod slow;
 pub(crate) use agent::{AgentArgs, Histograms, Listen, Otlp, Socket, listen, otlp, socket};
 pub(crate) use bench::{
     AgentCostArgs, AttachCostArgs, BatchingArgs, BenchCommand, DashboardArgs, FrontEndArgs,
-    IntegrityArgs, PoliciesArgs, ProbeCostArgs,
+    IntegrityArgs, PoliciesArgs, ProbeCostArgs, RunsArgs, of_one_process,
 };
 pub(crate) use look::LookArgs;
 pub(crate) use record::{HindsightArgs, RecordArgs, length, window};

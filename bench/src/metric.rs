@@ -83,7 +83,7 @@ pub const LATENCIES: [Metric; 3] = [
 ];
 
 /// Single figures.
-pub const METRICS: [Metric; 16] = [
+pub const METRICS: [Metric; 22] = [
     metric("entries", "entries", None, "entries invalidated"),
     metric("requests", "requests", None, "requests they took"),
     metric(
@@ -154,5 +154,31 @@ pub const METRICS: [Metric; 16] = [
         "ns",
         None,
         "wall time of the guest's queue",
+    ),
+    metric(
+        "guest_commands",
+        "commands",
+        None,
+        "commands of the guest, syncs included",
+    ),
+    metric("guest_syncs", "syncs", None, "syncs of the guest"),
+    metric("guest_commands_per_s", "commands/s", HIGHER, "of the guest"),
+    metric(
+        "entries_per_request",
+        "entries/request",
+        HIGHER,
+        "batch factor of requests",
+    ),
+    metric(
+        "commands_per_sync",
+        "commands/sync",
+        HIGHER,
+        "batch factor of the hardware queue",
+    ),
+    metric(
+        "instructions_per_guest_command",
+        "instructions/command",
+        LOWER,
+        "retired by the vCPUs' threads",
     ),
 ];

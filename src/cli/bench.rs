@@ -1,8 +1,8 @@
-use std::{path::PathBuf, time::Duration};
+use std::{ffi::OsString, path::PathBuf, time::Duration};
 
-use clap::{Args, Subcommand};
+use clap::{ArgAction, Args, CommandFactory as _, Subcommand};
 
-use super::{Format, interval, show::size};
+use super::{Cli, Format, interval, show::size};
 use crate::target::Target;
 
 /// What the help of a suite ends with.
@@ -74,6 +74,70 @@ pub(crate) enum BenchCommand {
     Dashboard(DashboardArgs),
 }
 
+/// How often a suite is measured, beside what, and where its figures go.
+#[derive(Args, Debug)]
+#[command(next_help_heading = "Runs and figures")]
+pub(crate) struct RunsArgs {
+    /// Measure in N processes, one after the other: their medians, with intervals, tell more
+    /// than one long process
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    pub(crate) runs: u32,
+    /// Measure another binary of hwptop in turns with this one (ABBA), and compare it, as the
+    /// base, with this one; take --runs 10 or more
+    #[arg(long, value_name = "BINARY")]
+    pub(crate) against: Option<PathBuf>,
+    /// Write the run file here
+    #[arg(short, long, value_name = "RUN.json")]
+    pub(crate) output: Option<PathBuf>,
+    /// How to print the figures
+    #[arg(long, value_enum, value_name = "F", default_value_t)]
+    pub(crate) format: Format,
+}
+
+impl RunsArgs {
+    /// Whether it takes more than the process that it was given to.
+    pub(crate) const fn is_several(&self) -> bool {
+        self.runs > 1 || self.against.is_some()
+    }
+}
+
+/// Suite and options of a `hwptop bench` command line, without [`RunsArgs`]: what each of several
+/// processes is given.
+pub(crate) fn of_one_process(
+    line: impl IntoIterator<Item = OsString>,
+) -> Result<Vec<OsString>, clap::Error> {
+    let mut all = Cli::command();
+    let matches = all.try_get_matches_from_mut(line)?;
+    let suite = || {
+        let (_, bench) = matches.subcommand()?;
+        let (name, options) = bench.subcommand()?;
+        let command = all.find_subcommand("bench")?.find_subcommand(name)?;
+        Some((name, options, command))
+    };
+    let Some((name, options, command)) = suite() else {
+        return Ok(Vec::new());
+    };
+    let several = RunsArgs::augment_args(clap::Command::new(""));
+    let is_several = |id| several.get_arguments().any(|arg| arg.get_id() == id);
+    let mut arguments = vec![OsString::from(name)];
+    for arg in command.get_arguments() {
+        let (id, Some(long)) = (arg.get_id(), arg.get_long()) else {
+            continue;
+        };
+        let given = options.value_source(id.as_str());
+        if is_several(id) || given != Some(clap::parser::ValueSource::CommandLine) {
+            continue;
+        }
+        for value in options.get_raw(id.as_str()).into_iter().flatten() {
+            arguments.push(format!("--{long}").into());
+            if !matches!(arg.get_action(), ArgAction::SetTrue) {
+                arguments.push(value.to_owned());
+            }
+        }
+    }
+    Ok(arguments)
+}
+
 #[derive(Args, Debug)]
 pub(crate) struct BatchingArgs {
     /// What to measure: model[:vtd|smmuv3|amdvi][,instances=N] (1 to 64),
@@ -88,12 +152,8 @@ pub(crate) struct BatchingArgs {
     /// and no guest beside them
     #[arg(long, value_name = "N", conflicts_with = "time", value_parser = clap::value_parser!(u64).range(1..=1_000_000_000))]
     pub(crate) requests: Option<u64>,
-    /// Write the run file here
-    #[arg(short, long, value_name = "RUN.json")]
-    pub(crate) output: Option<PathBuf>,
-    /// How to print the figures
-    #[arg(long, value_enum, value_name = "F", default_value_t)]
-    pub(crate) format: Format,
+    #[command(flatten)]
+    pub(crate) runs: RunsArgs,
 }
 
 #[derive(Args, Debug)]
@@ -105,9 +165,8 @@ pub(crate) struct PoliciesArgs {
     /// Measure each stream, number of vCPUs and policy for this long, 10ms to 1h
     #[arg(long, value_name = "TIME", default_value = "200ms", value_parser = interval)]
     pub(crate) time: Duration,
-    /// How to print the figures
-    #[arg(long, value_enum, value_name = "F", default_value_t)]
-    pub(crate) format: Format,
+    #[command(flatten)]
+    pub(crate) runs: RunsArgs,
 }
 
 #[derive(Args, Debug)]

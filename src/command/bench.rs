@@ -1,11 +1,12 @@
 use std::{
     io::{self, IsTerminal as _, Write as _},
     sync::atomic::Ordering,
-    time::Instant,
+    time::{Instant, SystemTime},
 };
 
+use hwptop_bench::run_file::Kind;
 use hwptop_bench::suite::{
-    ProbeCost, SUITES, Variant, front_end as run_front_end, policies as run_policies,
+    PolicyPoint, ProbeCost, SUITES, Variant, front_end as run_front_end, policies as run_policies,
     probe_cost as run_probe_cost,
 };
 
@@ -22,12 +23,14 @@ mod batching;
 mod dashboard;
 mod kernel;
 mod print;
+mod several;
 
 pub(crate) use agent::agent_cost;
 pub(crate) use attach::attach_cost;
 pub(crate) use batching::batching;
 pub(crate) use dashboard::dashboard;
 pub(crate) use kernel::integrity;
+use several::{Measured, draft, several};
 
 /// The revision of the source that this binary is of, where it was built in its repository.
 const REVISION: Option<&str> = option_env!("HWPTOP_REVISION");
@@ -42,6 +45,11 @@ pub(crate) fn list_suites() -> Result<(), Failure> {
 
 pub(crate) fn policies(args: &PoliciesArgs) -> Result<(), Failure> {
     let captures = open_captures(&args.capture)?;
+    if args.runs.is_several() {
+        return several(&args.runs);
+    }
+    let draft = draft(&args.runs)?;
+    let started = SystemTime::now();
     let stop = stop_flag()?;
     let progress = Progress::start();
     let mut all = 0;
@@ -65,7 +73,16 @@ pub(crate) fn policies(args: &PoliciesArgs) -> Result<(), Failure> {
         }
     })?;
     progress.clear();
-    print::policies(&mut io::stdout().lock(), &points, args.format)?;
+    let measured = Measured {
+        suite: "policies",
+        target: None,
+        kind: Kind::Modelled,
+        started,
+        points: points.iter().map(PolicyPoint::point).collect(),
+        is_complete: points.len() == all,
+    };
+    measured.write(draft, &args.runs)?;
+    print::policies(&mut io::stdout().lock(), &points, args.runs.format)?;
     if points.len() == all {
         return Ok(());
     }

@@ -222,6 +222,7 @@ impl From<BatchPoint> for Point {
     fn from(point: BatchPoint) -> Self {
         let ns = point.round_ns_per_entry.map(Figure::from);
         let ns = ns.unwrap_or_else(|| point.ns_per_entry().into());
+        let commands_per_sync = point.commands_per_sync();
         let (instructions, cycles) = (point.instructions_per_entry(), point.cycles_per_entry());
         let mut made = Self::at([
             ("instance", point.instance),
@@ -233,6 +234,7 @@ impl From<BatchPoint> for Point {
         .with("commands", point.commands)
         .with("elapsed", Some(point.elapsed_ns))
         .with("ns_per_entry", Some(ns))
+        .with("commands_per_sync", commands_per_sync)
         .with("instructions", point.counters.map(|of| of.instructions))
         .with("cycles", point.counters.map(|of| of.cycles))
         .with("instructions_per_entry", instructions)

@@ -6,12 +6,15 @@ use std::{
 
 use hwptop_agent::kernel::{facts::virtual_machine, host::Host, instances::instance_behind};
 use hwptop_bench::{
-    run_file::{BatchingRun, Draft, Environment, Kind, RunFile},
+    run_file::{BatchingRun, Environment, Kind, RunFile},
     suite::{Amount, Driven, Sweep, batching as run_batching},
 };
 use hwptop_driver::{TimingProfile, Vendor};
 
-use super::{Progress, REVISION, print};
+use super::{
+    Progress, REVISION, print,
+    several::{draft, several, write},
+};
 use crate::{
     cli::BatchingArgs, command::signals::stop_flag, failure::Failure, output::remark,
     target::Target,
@@ -19,8 +22,10 @@ use crate::{
 
 pub(crate) fn batching(args: &BatchingArgs) -> Result<(), Failure> {
     let driven = driven(&args.target)?;
-    let draft = args.output.as_deref().map(Draft::create).transpose();
-    let draft = draft.map_err(Failure::input)?;
+    if args.runs.is_several() {
+        return several(&args.runs);
+    }
+    let draft = draft(&args.runs)?;
     let stop = stop_flag()?;
     let started = SystemTime::now();
     let sweep = Sweep {
@@ -58,14 +63,12 @@ pub(crate) fn batching(args: &BatchingArgs) -> Result<(), Failure> {
     let measured = run.runs.iter().map(|run| run.points.len()).sum::<usize>();
     if measured > 0 {
         // The file first: what was measured outlives a reader that went away.
-        if let (Some(draft), Some(path)) = (draft, &args.output) {
-            draft.write(&run).map_err(Failure::cannot)?;
-            let path = path.display();
+        if let Some(path) = write(draft, &args.runs, &run)? {
             remark(&format!(
                 "wrote {path}; `hwptop report {path} -o DIR` draws it"
             ));
         }
-        print::batching(&mut io::stdout().lock(), &run, args.format)?;
+        print::batching(&mut io::stdout().lock(), &run, args.runs.format)?;
     }
     if complete {
         return Ok(());

@@ -2,7 +2,10 @@ use std::{fmt, time::Duration};
 
 use hdrhistogram::Histogram;
 use hwptop_abi::Vendor;
+use hwptop_agent::nanos;
 use hwptop_driver::Policy;
+
+use crate::run_file::{HistogramV2, Point};
 
 /// How a guest's commands get to hardware.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -73,6 +76,33 @@ pub struct PolicyPoint {
 }
 
 impl PolicyPoint {
+    /// For a run file.
+    #[must_use]
+    pub fn point(&self) -> Point {
+        let latency = |of: &Histogram<u64>| (!of.is_empty()).then(|| HistogramV2::encode(of));
+        Point::at([
+            ("stream", self.stream.clone()),
+            ("vcpus", self.vcpus.to_string()),
+            ("delivery", self.delivery.name().to_owned()),
+        ])
+        .with("guest_commands", Some(self.guest_commands))
+        .with("guest_syncs", Some(self.syncs))
+        .with("requests", Some(self.requests))
+        .with("entries", Some(self.entries))
+        .with("submissions", Some(self.submissions))
+        .with("commands", Some(self.commands))
+        .with("elapsed", Some(nanos(self.elapsed)))
+        .with("guest_commands_per_s", Some(self.guest_commands_per_s()))
+        .with("entries_per_request", self.entries_per_request())
+        .with("commands_per_sync", Some(self.commands_per_sync()))
+        .with(
+            "instructions_per_guest_command",
+            self.instructions_per_guest_command(),
+        )
+        .with_latency("sync_latency", latency(&self.sync_latency))
+        .with_latency("request_latency", latency(&self.request_latency))
+    }
+
     /// Entries per request, where there was any.
     #[must_use]
     pub fn entries_per_request(&self) -> Option<f64> {

@@ -1,0 +1,174 @@
+//! What all suites do alike with their figures, and measuring in several processes.
+
+use std::{
+    env, io,
+    path::Display,
+    sync::atomic::Ordering,
+    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
+};
+
+use hwptop_bench::{
+    Measuring, ProcessError, Turns, TurnsError,
+    run_file::{Draft, Environment, Kind, Point, ProcessRun, RunFile, SCHEMA},
+};
+
+use super::{Progress, REVISION, print};
+use crate::{
+    cli::{RunsArgs, of_one_process},
+    command::signals::stop_flag,
+    failure::Failure,
+    output::remark,
+};
+
+/// How long one process may take.
+const LIMIT: Duration = Duration::from_hours(24);
+
+/// The run file to be, where one is asked for: found to be writable before anything is measured.
+pub(super) fn draft(args: &RunsArgs) -> Result<Option<Draft>, Failure> {
+    let draft = args.output.as_deref().map(Draft::create).transpose();
+    draft.map_err(Failure::input)
+}
+
+/// Writes the run file that was asked for; says where it is.
+pub(super) fn write<'a>(
+    draft: Option<Draft>,
+    args: &'a RunsArgs,
+    run: &RunFile,
+) -> Result<Option<Display<'a>>, Failure> {
+    let (Some(draft), Some(path)) = (draft, &args.output) else {
+        return Ok(None);
+    };
+    draft.write(run).map_err(Failure::cannot)?;
+    Ok(Some(path.display()))
+}
+
+/// What a suite measured of what, in this process.
+pub(super) struct Measured {
+    pub(super) suite: &'static str,
+    pub(super) target: Option<String>,
+    pub(super) kind: Kind,
+    pub(super) started: SystemTime,
+    pub(super) points: Vec<Point>,
+    pub(super) is_complete: bool,
+}
+
+impl Measured {
+    /// Writes the run file that was asked for.
+    pub(super) fn write(self, draft: Option<Draft>, args: &RunsArgs) -> Result<(), Failure> {
+        // Nothing is in no file.
+        let draft = draft.filter(|_| !self.points.is_empty());
+        if let Some(path) = write(draft, args, &self.into())? {
+            remark(&format!("wrote {path}"));
+        }
+        Ok(())
+    }
+}
+
+impl From<Measured> for RunFile {
+    fn from(measured: Measured) -> Self {
+        let started = measured.started.duration_since(UNIX_EPOCH);
+        let started_unix_s = started.unwrap_or_default().as_secs();
+        Self {
+            schema: SCHEMA.to_owned(),
+            suite: measured.suite.to_owned(),
+            target: measured.target,
+            kind: measured.kind,
+            timing_profile: None,
+            settings: std::collections::BTreeMap::new(),
+            started_unix_s,
+            command: env::args().collect(),
+            environment: Environment::of_this_machine(REVISION),
+            complete: measured.is_complete,
+            dropped: 0,
+            runs: vec![ProcessRun {
+                order: 0,
+                started_unix_s,
+                points: measured.points,
+            }],
+            base: None,
+        }
+    }
+}
+
+/// Measures this command line in several processes, in turns with those of another binary where
+/// there is one.
+pub(super) fn several(args: &RunsArgs) -> Result<(), Failure> {
+    let draft = draft(args)?;
+    let stop = stop_flag()?;
+    let measuring = |program| -> Result<_, Failure> {
+        Ok(Measuring {
+            program,
+            arguments: of_one_process(env::args_os()).map_err(Failure::input)?,
+            limit: LIMIT,
+        })
+    };
+    let own = measuring(env::current_exe()?)?;
+    let base = args.against.clone().map(measuring).transpose()?;
+    let mut turns = Turns::new(own, base);
+    let progress = Progress::start();
+    let started = Instant::now();
+    let what = match &args.against {
+        Some(_) => "turn",
+        None => "process",
+    };
+    for done in 0..args.runs {
+        let left = match done {
+            0 => String::new(),
+            _ => format!(", about {} left", left(started.elapsed(), done, args.runs)),
+        };
+        progress.show(&format!("{what} {} of {}{left}", done + 1, args.runs));
+        match turns.turn(&stop) {
+            Ok(()) => {}
+            Err(TurnsError::Process(ProcessError::Stopped)) => break,
+            // What was measured until then is kept.
+            Err(error) if turns.file().is_some() => {
+                progress.clear();
+                remark(&format!("{error}"));
+                break;
+            }
+            Err(error @ TurnsError::Differ(_)) => return Err(Failure::input(error)),
+            Err(error) => return Err(Failure::cannot(error)),
+        }
+        if let Some(why) = turns.dropped() {
+            progress.clear();
+            remark(&format!("a turn is dropped: {why}"));
+        }
+    }
+    progress.clear();
+    let stopped = |measured: usize| {
+        let why = if stop.load(Ordering::Relaxed) {
+            Failure::Interrupted
+        } else {
+            Failure::Cannot
+        };
+        why(anyhow::anyhow!(
+            "stopped; {measured} of {} are measured",
+            args.runs
+        ))
+    };
+    let Some(mut run) = turns.into_file() else {
+        return Err(stopped(0));
+    };
+    let measured = run.runs.len();
+    let done = measured + run.dropped as usize;
+    run.complete = done == args.runs as usize && run.runs.iter().all(|of| !of.points.is_empty());
+    run.command = env::args().collect();
+    if let Some(path) = write(draft, args, &run)? {
+        remark(&format!("wrote {path}"));
+    }
+    print::several(&mut io::stdout().lock(), &run, args.format)?;
+    if done == args.runs as usize {
+        Ok(())
+    } else {
+        Err(stopped(measured))
+    }
+}
+
+/// What `all` will take beyond what `done` of them took.
+fn left(elapsed: Duration, done: u32, all: u32) -> String {
+    let left = elapsed / done.max(1) * all.saturating_sub(done);
+    match left.as_secs() {
+        seconds @ 0..120 => format!("{seconds} s"),
+        seconds => format!("{} min", seconds.div_ceil(60)),
+    }
+}
