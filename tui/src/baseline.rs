@@ -7,7 +7,7 @@ use hwptop_agent::{
     snapshot::{Scope, Snapshot, Stage},
 };
 
-use crate::{App, rows, screen::Screen};
+use crate::{App, Said, figure::span, rows, screen::Screen};
 
 /// What the baseline is called that was taken in this session.
 const EARLIER: &str = "this session, until b was pressed";
@@ -99,10 +99,12 @@ pub(crate) fn scopes(selected: Option<&Scope>, snapshot: &Snapshot) -> Vec<Scope
 
 /// Opens the screen at what the user looks at, or where it was.
 pub(crate) fn open(app: &mut App) {
-    let looked_at = match &app.screens.here().screen {
-        Screen::Compare => return,
+    let place = app.screens.below_help();
+    let looked_at = match &place.screen {
+        Screen::Compare => None,
         Screen::Part(scope) => Some(scope.clone()),
-        _ => rows::selected(app),
+        Screen::Outliers | Screen::Outlier(_) => app.screens.part().cloned(),
+        Screen::Instances | Screen::Health | Screen::Help => rows::selected_at(app, place),
     };
     app.screens.open(Screen::Compare);
     if looked_at.is_some() {
@@ -113,20 +115,42 @@ pub(crate) fn open(app: &mut App) {
 /// Takes what has been seen until now as baseline, and what comes as that which is compared
 /// with it. Only where the screen is shown: a baseline of an hour is not to be lost by a slip.
 pub(crate) fn take(app: &mut App) {
-    if app.screens.here().screen == Screen::Compare && !app.picture().blocks.is_empty() {
-        let asked = std::mem::take(&mut app.comparing.asked);
-        if let (Some(baseline), false) = (&app.comparing.baseline, asked) {
-            let why = format!("once more replaces the baseline, {}", baseline.name);
-            app.comparing.asked = true;
-            app.say(Err(why));
-            return;
-        }
-        let blocks = app.take_blocks();
-        app.comparing.set_baseline(Baseline {
-            name: EARLIER.to_owned(),
-            blocks,
-        });
+    if app.screens.here().screen == Screen::Compare {
+        let said = try_to_take(app);
+        app.say(said);
     }
+}
+
+fn try_to_take(app: &mut App) -> Said {
+    let asked = std::mem::take(&mut app.comparing.asked);
+    if app.ended {
+        return Err("no baseline: the source has ended, and nothing comes to compare".to_owned());
+    }
+    if app.live().blocks.is_empty() {
+        return Err("no baseline: nothing has come yet that could be one".to_owned());
+    }
+    if let (Some(baseline), false) = (&app.comparing.baseline, asked) {
+        app.comparing.asked = true;
+        return Err(format!(
+            "once more replaces the baseline, {}",
+            baseline.name
+        ));
+    }
+    let goes_on = if app.is_paused() {
+        ", also while the picture was held, which goes on"
+    } else {
+        ""
+    };
+    let blocks = app.take_blocks();
+    let said = format!(
+        "the baseline is {} until now{goes_on}",
+        span(blocks.length())
+    );
+    app.comparing.set_baseline(Baseline {
+        name: EARLIER.to_owned(),
+        blocks,
+    });
+    Ok(said)
 }
 
 /// Goes on to the next stage of which either side knows something.

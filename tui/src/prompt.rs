@@ -3,7 +3,7 @@
 use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
 use tui_input::{Input, InputRequest};
 
-use crate::{App, Flow, screen::Screen};
+use crate::{App, Flow, keys::Action, screen::Screen};
 
 /// Longer than any name that there is.
 const LONGEST: usize = 128;
@@ -35,6 +35,9 @@ pub(crate) fn on_key(app: &mut App, key: KeyEvent) -> Flow {
     match key.code {
         // Whatever else quits may be a letter of the filter.
         KeyCode::Char('c') if is_control => return Flow::Quit,
+        _ if is_control && app.keys.action_of(key) == Some(Action::Suspend) => {
+            return Flow::Suspend;
+        }
         KeyCode::Enter => app.prompt = None,
         KeyCode::Esc => {
             app.prompt = None;

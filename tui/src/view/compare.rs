@@ -8,7 +8,7 @@ use ratatui::{layout::Rect, style::Style};
 
 use super::{Canvas, View, rows, wrapped, wrapped_to};
 use crate::{
-    Baseline,
+    App, Baseline,
     column::width_of,
     compared, figure, object,
     theme::{quiet, strong},
@@ -28,7 +28,7 @@ pub(super) fn draw(view: &View, canvas: &mut Canvas) {
     let blocks = &view.app.picture().blocks;
     let mut y = draw_title(view, canvas);
     if view.app.comparing.baseline.is_none() {
-        draw_how(blocks, y, canvas);
+        draw_how(view.app, y, canvas);
     }
     let Some((baseline, comparison)) = view.app.comparing.comparison() else {
         return;
@@ -55,7 +55,11 @@ fn draw_title(view: &View, canvas: &mut Canvas) -> u16 {
         .map_or_else(String::new, |scope| name_of(scope, view.snapshot));
     let stage = view.app.comparing.stage.name();
     let short = format!("↑↓ {} of {}  Tab stage", chosen + 1, scopes.len());
-    let long = format!("{short}  b new baseline");
+    let long = if view.app.ended {
+        short.clone()
+    } else {
+        format!("{short}  b new baseline")
+    };
     let mut x = canvas.put(0, 0, "compare  ", quiet());
     let room = canvas.width().saturating_sub(x + 10 + width_of(stage));
     x = canvas.put(x, 0, &figure::shortened(&name, usize::from(room)), strong());
@@ -87,13 +91,24 @@ fn name_of(scope: &Scope, snapshot: &Snapshot) -> String {
 }
 
 /// How to give a baseline, where there is none.
-fn draw_how(blocks: &Blocks, mut y: u16, canvas: &mut Canvas) {
-    let intervals = blocks.intervals();
-    let kept = format!(
-        "press b to take what was seen until now ({} in {intervals} intervals) as baseline, \
-         and to compare what comes with it",
-        figure::span(blocks.length())
-    );
+fn draw_how(app: &App, mut y: u16, canvas: &mut Canvas) {
+    let blocks = &app.live().blocks;
+    let goes_on = if app.is_paused() {
+        "; the picture that is held goes on then"
+    } else {
+        ""
+    };
+    let kept = if app.ended {
+        "the source has ended: nothing comes that what was seen until now could be compared with"
+            .to_owned()
+    } else {
+        format!(
+            "press b to take what was seen until now ({} in {} intervals) as baseline, \
+             and to compare what comes with it{goes_on}",
+            figure::span(blocks.length()),
+            blocks.intervals()
+        )
+    };
     let file = "or start with a recording: hwptop top --baseline FILE.jsonl, or hwptop replay \
                 RECORDING.jsonl --baseline FILE.jsonl; hwptop record -o FILE.jsonl makes one";
     canvas.put(0, y, "there is no baseline", Style::new());

@@ -115,9 +115,7 @@ fn what_was_until_now_becomes_the_baseline_and_what_comes_is_compared() {
     press(&mut app, KeyCode::Char('b'));
     assert!(app.comparing.baseline.is_none());
     press(&mut app, KeyCode::Char('c'));
-    press(&mut app, KeyCode::Char(' '));
     press(&mut app, KeyCode::Char('b'));
-    assert!(!app.is_paused());
     in_three_sizes("just_taken", &app);
     // Nothing has come yet: the baseline is not lost by a second press.
     press(&mut app, KeyCode::Char('b'));
@@ -310,4 +308,77 @@ fn a_baseline_is_replaced_by_the_second_of_two_keys_and_not_by_the_first() {
     press(&mut app, KeyCode::Char('b'));
     press(&mut app, KeyCode::Char('b'));
     assert!(app.picture().blocks.is_empty());
+}
+
+#[test]
+fn no_baseline_is_taken_once_the_source_has_ended_and_nothing_offers_it() {
+    for has_baseline in [false, true] {
+        let mut app = after_a_minute(fixture::snapshot());
+        if has_baseline {
+            app.compare_with(baseline(&seconds(&fixture::snapshot(), 9, 100)));
+        }
+        press(&mut app, KeyCode::Char('c'));
+        app.end();
+        let before = screen(&app, (120, 30));
+        assert!(!before.contains("press b") && !before.contains("new baseline"));
+        for _ in 0..2 {
+            press(&mut app, KeyCode::Char('b'));
+            let shown = screen(&app, (120, 30));
+            assert!(shown.contains("the source has ended"), "{shown}");
+            let name = app.comparing.baseline.as_ref().map(|one| &*one.name);
+            assert_eq!(name, has_baseline.then_some("before-the-patch.jsonl"));
+            assert!(!app.live().blocks.is_empty());
+        }
+    }
+}
+
+#[test]
+fn a_baseline_that_is_taken_while_the_picture_is_held_is_of_all_until_now_and_lets_it_go_on() {
+    let mut app = App::new(Theme::Sixteen);
+    let [held, later] = [4, 3].map(|count| seconds(&fixture::snapshot(), count, 100));
+    for one in held {
+        app.update(one);
+    }
+    press(&mut app, KeyCode::Char('c'));
+    press(&mut app, KeyCode::Char(' '));
+    for one in later {
+        app.update(one);
+    }
+    let shown = screen(&app, (120, 30)).replace('\n', " ");
+    assert!(shown.contains("7 s in 7 intervals"), "{shown}");
+    assert!(shown.contains("held goes on then"), "{shown}");
+    press(&mut app, KeyCode::Char('b'));
+    assert!(!app.is_paused());
+    let blocks = &app.comparing.baseline.as_ref().unwrap().blocks;
+    assert_eq!(blocks.intervals(), 7);
+    let shown = screen(&app, (120, 30));
+    let said = "the baseline is 7 s until now, also while the picture was held, which goes on";
+    assert!(shown.contains(said), "{shown}");
+}
+
+#[test]
+fn a_comparison_is_of_the_part_that_one_looks_at_also_from_its_slow_requests() {
+    let mut app = App::new(Theme::Sixteen);
+    app.update(fixture::slow::host());
+    app.compare_with(baseline(&[fixture::slow::host()]));
+    let (down, enter) = (KeyCode::Down, KeyCode::Enter);
+    let key = KeyCode::Char;
+    for (keys, selected) in [
+        (&[enter, key('o'), key('c')][..], Some("dmar0")),
+        (&[enter, key('o'), enter, key('c')], Some("dmar0")),
+        (&[down, enter, key('o'), key('c')], Some("dmar1")),
+        (&[enter, key('?'), key('c')], Some("dmar0")),
+        (&[down, key('?'), key('c')], Some("dmar1")),
+        (&[key('o'), key('c')], None),
+    ] {
+        press(&mut app, key('1'));
+        press(&mut app, KeyCode::Home);
+        for key in keys {
+            press(&mut app, *key);
+        }
+        let place = app.screens.here();
+        assert_eq!(place.screen, Screen::Compare);
+        let selected = selected.map(|name| Scope::Instance(name.to_owned()));
+        assert_eq!(place.selected, selected, "{keys:?}");
+    }
 }

@@ -234,6 +234,24 @@ fn keys_go_to_the_open_filter_and_to_nothing_else() {
 }
 
 #[test]
+fn the_job_is_suspended_also_while_a_filter_is_typed_and_comes_back_to_it() {
+    let mut app = showing(different());
+    type_in(&mut app, "/41");
+    let before = screen(&app, WIDE);
+    let suspend = KeyEvent::new(KeyCode::Char('z'), KeyModifiers::CONTROL);
+    assert_eq!(app.on_key(suspend), Flow::Suspend);
+    assert_eq!(screen(&app, WIDE), before);
+    type_in(&mut app, "z");
+    assert_eq!(app.screens.here().filter, "41z");
+    // A letter of the filter, whatever else it is a key of.
+    let keys = [("suspend".to_owned(), vec!["z".to_owned()])];
+    let keys = crate::Keys::with(&keys).unwrap();
+    let mut app = showing(different()).with_keys(keys);
+    type_in(&mut app, "/z");
+    assert_eq!(app.screens.here().filter, "z");
+}
+
+#[test]
 fn a_filter_is_edited_as_a_line_and_opened_again_with_what_it_has() {
     let mut app = showing(different());
     type_in(&mut app, "/41x");
