@@ -29,11 +29,11 @@ mod tally;
 
 pub use activity::{Activity, DriverCounts, GuestCounts, StageActivity};
 pub use attachment::{How, StageAttachment};
-pub use csv::{CSV_HEADER, csv_rows};
+pub use csv::{CSV_HEADER, csv_rows, quoted as csv_quoted};
 pub use encoding::{HistogramError, HistogramV2};
 pub use errno::errno_name;
 pub use hwptop_abi::Stage;
-pub use json::{Document, SCHEMA};
+pub use json::{Document, SCHEMA, SlowDocument};
 pub use looking::{Dispatch, Looking, ProgramTime, Sample};
 pub use object::{FailedRequest, ObjectSnapshot, Owner, Process};
 pub use perf::{PerfAbsent, PerfCount, PerfCounts, PerfEvent, Work};

@@ -16,7 +16,7 @@ use super::{
     baseline::baseline,
     feed::Feed,
     live::Live,
-    signals::{stop_flag, survive_dump_request},
+    signals::{give_terminal_back_at_the_end, stop_flag, survive_dump_request},
 };
 use crate::{
     cli::{MeasureArgs, ShowArgs, TopArgs, TopFormat},
@@ -126,6 +126,7 @@ pub(super) fn dashboard(
         app.compare_with(baseline);
     }
     let mut around = Around::new(settings.file)?;
+    give_terminal_back_at_the_end()?;
     let shown = hwptop_tui::run(app, &mut Source(feed), advance, &mut around, stop);
     feed.stop();
     if let Some(line) = around.finish() {

@@ -231,6 +231,66 @@ fn a_job_is_stopped_by_its_key_and_by_signals_and_drawn_whole_when_it_goes_on() 
 }
 
 #[test]
+fn a_signal_that_ends_it_at_once_gives_the_terminal_back_before() {
+    let folder = tempfile::tempdir().expect("a folder");
+    // The second one comes before the first is looked at.
+    let signals = [
+        "-INT -TERM",
+        "-USR2",
+        "-ALRM",
+        "-PROF",
+        "-IO",
+        "-STKFLT",
+        "-37",
+    ];
+    for signals in signals {
+        let dashboard = Dashboard::of_a_model("ends", folder.path());
+        let pid = dashboard.pid();
+        let kills = signals
+            .split(' ')
+            .map(|signal| format!("kill {signal} {pid};"));
+        let sent = Command::new("sh")
+            .args(["-c", &kills.collect::<String>()])
+            .status();
+        assert!(sent.expect("there is a shell").success(), "{signals}");
+        let terminal = &dashboard.terminal;
+        eventually("the shell is back", || terminal.is_at_prompt());
+        let format = "#{alternate_on} #{cursor_flag} #{mouse_standard_flag}#{mouse_sgr_flag}";
+        let state = terminal.tmux(&["display-message", "-p", format]);
+        assert_eq!(state.trim(), "0 1 00", "{signals}");
+        terminal.line("echo co''de=$?");
+        // The first of two may have been enough, where the second came late.
+        dashboard.shows(if signals.contains(' ') {
+            "code="
+        } else {
+            "code=1"
+        });
+        assert_eq!(terminal.settings(), dashboard.before, "{signals}");
+    }
+}
+
+#[test]
+fn what_is_shown_is_exported_under_the_name_of_its_screen() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let dashboard = Dashboard::of_a_model("screens", folder.path());
+    for (screen, key, form, starts) in [
+        ("outliers", "o", "c", "ended_at_unix_ns,stage,latency_ns"),
+        ("health", "i", "j", r#"{"lines":[{"#),
+    ] {
+        dashboard.terminal.keys(key);
+        dashboard.press("e", "export as");
+        dashboard.press(form, &format!("Z-{screen}."));
+        let extension = if form == "c" { "csv" } else { "json" };
+        let text = fs::read_to_string(dashboard.file(extension)).expect("it is text");
+        assert!(text.starts_with(starts), "{text}");
+    }
+    dashboard.terminal.keys("c");
+    dashboard.press("e", "export as");
+    dashboard.press("c", "there is no baseline");
+    dashboard.quit();
+}
+
+#[test]
 fn a_terminal_that_goes_away_ends_it_at_once_and_not_with_the_next_interval() {
     // Without SIGHUP, too: a session of its own has none.
     for how in ["", "setsid -w "] {

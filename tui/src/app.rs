@@ -13,7 +13,7 @@ use ratatui::{
 };
 
 use crate::{
-    Baseline, Export, ExportForm, Keys, Recorded, Said, Theme,
+    Baseline, ExportForm, Keys, Recorded, Said, Theme,
     baseline::{self, Comparing},
     drawn::Drawn,
     held::Held,
@@ -276,7 +276,7 @@ impl App {
     }
 
     /// What the screen is of.
-    fn scope(&self) -> Scope {
+    pub(crate) fn scope(&self) -> Scope {
         let place = self.screens.below_help();
         let part = match &place.screen {
             Screen::Part(scope) => Some(scope.clone()),
@@ -294,26 +294,6 @@ impl App {
         let is_selected = place.screen == Screen::Instances || place.selected.is_some();
         let selected = is_selected.then(|| rows::selected_at(self, place));
         selected.flatten().unwrap_or_else(|| self.scope())
-    }
-
-    /// What is shown in `form` on a screen of this size, and what it is of; `None` where nothing
-    /// is.
-    pub(crate) fn export(
-        &self,
-        form: ExportForm,
-        (columns, rows): (u16, u16),
-    ) -> Option<(Export, Scope)> {
-        let scope = self.scope();
-        let narrowed = || {
-            let snapshot = self.picture().snapshot.as_ref()?;
-            Some(Box::new(snapshot.narrowed(&scope)))
-        };
-        let export = match form {
-            ExportForm::Csv => Export::Csv(narrowed()?),
-            ExportForm::Json => Export::Json(narrowed()?),
-            ExportForm::Svg => Export::Svg(self.to_svg(columns, rows)),
-        };
-        Some((export, scope))
     }
 
     /// Tells the user, for some seconds.

@@ -21,7 +21,11 @@ pub(crate) struct Line {
     pub(crate) ratio: String,
     /// The interval of the ratio, or in a word why there is none.
     pub(crate) range: String,
-    /// The same as numbers.
+    /// What the figures are in; empty where they are of no unit.
+    pub(crate) unit: &'static str,
+    /// Base and new as numbers.
+    pub(crate) values: [Option<f64>; 2],
+    /// The ratio as a number, and its interval.
     pub(crate) value: Option<f64>,
     pub(crate) between: Option<Range>,
     /// The interval does not contain 1.
@@ -57,6 +61,8 @@ fn latency(ratio: &Ratio) -> Line {
             Err(NoRange::Blocks { there }) => format!("{there} of {BLOCKS_LEAST} blocks"),
             Err(NoRange::Events { .. }) => "few events".to_owned(),
         },
+        unit: "ns",
+        values: [ratio.base_ns, ratio.new_ns],
         value: ratio.value(),
         between,
         is_apart: ratio.is_apart(),
@@ -65,7 +71,7 @@ fn latency(ratio: &Ratio) -> Line {
 
 /// Rates and batches are what they are: counts have no interval.
 fn amounts(comparison: &Comparison) -> [Line; 2] {
-    let line = |name, figure: fn(f64) -> String, of: fn(&Side) -> Option<f64>| {
+    let line = |name, unit, figure: fn(f64) -> String, of: fn(&Side) -> Option<f64>| {
         let [base, new] = [&comparison.base, &comparison.new].map(of);
         let value = base
             .zip(new)
@@ -77,14 +83,16 @@ fn amounts(comparison: &Comparison) -> [Line; 2] {
             new: text(new.map(figure)),
             ratio: text(value.map(figure::ratio)),
             range: String::new(),
+            unit,
+            values: [base, new],
             value,
             between: None,
             is_apart: false,
         }
     };
     [
-        line("per second", figure::scaled, Side::per_second),
-        line("batch factor", figure::ratio, |side| {
+        line("per second", "1/s", figure::scaled, Side::per_second),
+        line("batch factor", "", figure::ratio, |side| {
             side.work.batch_factor()
         }),
     ]

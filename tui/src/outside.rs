@@ -40,11 +40,11 @@ pub trait Outside {
         Err("nothing is recorded".to_owned())
     }
 
-    /// Writes what is shown, which is of `scope`, to a file of its own.
+    /// Writes what is shown to a file of its own.
     ///
     /// # Errors
     /// Why it could not be.
-    fn export(&mut self, _export: Export, _scope: &Scope) -> Said {
+    fn export(&mut self, _export: Export) -> Said {
         Err("files are not for this view".to_owned())
     }
 
@@ -97,21 +97,23 @@ pub struct Recorded {
 
 /// What is shown, to be written.
 #[derive(Clone, Debug)]
-pub enum Export {
-    /// As `--format csv` has it.
-    Csv(Box<Snapshot>),
-    /// As `--format json` has it.
-    Json(Box<Snapshot>),
-    /// The screen itself.
-    Svg(String),
+pub struct Export {
+    /// What is to be in the file.
+    pub text: String,
+    /// What that is.
+    pub form: ExportForm,
+    /// The name of the screen; `None` for the screen of a part, which is called as that is.
+    pub screen: Option<&'static str>,
+    /// What the screen is of.
+    pub scope: Scope,
 }
 
 /// What an export is written as.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ExportForm {
-    /// As `--format csv` has it.
+    /// The rows that are shown; of instances and of a part as `--format csv` has them.
     Csv,
-    /// As `--format json` has it.
+    /// The same; of instances and of a part as `--format json` has them.
     Json,
     /// The screen itself.
     Svg,

@@ -269,10 +269,9 @@ impl<'a> Run<'a> {
         let size = size.map_err(TuiError::terminal("be measured"))?;
         // Of what was said until now nothing is part of the picture.
         self.app.message = None;
-        if let Some((export, scope)) = self.app.export(form, (size.width, size.height)) {
-            let said = self.outside.export(export, &scope);
-            self.app.say(said);
-        }
+        let export = self.app.export(form, (size.width, size.height));
+        let said = export.and_then(|export| self.outside.export(export));
+        self.app.say(said);
         Ok(())
     }
 

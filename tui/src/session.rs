@@ -1,8 +1,8 @@
 use std::{
-    io::{self, BufWriter, Stdout, stdout},
+    io::{self, BufWriter, Stdout, stdin, stdout},
     panic,
     sync::{
-        Once,
+        Mutex, Once,
         atomic::{AtomicBool, Ordering},
     },
 };
@@ -10,27 +10,32 @@ use std::{
 use ratatui::{
     Terminal,
     crossterm::{
-        cursor::{Hide, Show},
-        event::{DisableBracketedPaste, EnableBracketedPaste},
+        cursor::Hide,
+        event::EnableBracketedPaste,
         execute, queue,
         style::{Print, ResetColor},
         terminal::{
             BeginSynchronizedUpdate, Clear, ClearType, EndSynchronizedUpdate, EnterAlternateScreen,
-            LeaveAlternateScreen, disable_raw_mode, enable_raw_mode, size,
+            disable_raw_mode, enable_raw_mode, size,
         },
     },
     layout::Size,
 };
+
+use rustix::termios::{OptionalActions, Termios, tcgetattr, tcsetattr};
 
 use crate::{App, TuiError, frugal::Frugal};
 
 /// Clicks and the wheel are reported, with coordinates beyond 223; not every move of the mouse,
 /// as crossterm's own command asks for: nothing is done with those, and over ssh they are many.
 const MOUSE_ON: &str = "\x1b[?1000h\x1b[?1006h";
-const MOUSE_OFF: &str = "\x1b[?1006l\x1b[?1000l";
+/// No update half drawn, no bracketed paste, no mouse, not the alternate screen, the cursor.
+const GIVEN_BACK: &str = "\x1b[?2026l\x1b[?2004l\x1b[?1006l\x1b[?1000l\x1b[?1049l\x1b[?25h";
 
 /// Whether a [`Session`] holds the terminal; the panic hook asks.
 static HELD: AtomicBool = AtomicBool::new(false);
+/// The settings that the terminal had when it was taken.
+static BEFORE: Mutex<Option<Termios>> = Mutex::new(None);
 
 /// What the dashboard is drawn on.
 pub(crate) trait Surface {
@@ -132,6 +137,11 @@ impl Drop for Session {
 /// Takes the terminal; the outer error says that it is not raw, the inner one that it shows no
 /// other screen.
 fn take() -> io::Result<io::Result<()>> {
+    // Without them a signal handler leaves the settings alone.
+    let before = tcgetattr(stdin()).ok();
+    if let Ok(mut known) = BEFORE.lock() {
+        *known = before;
+    }
     enable_raw_mode()?;
     HELD.store(true, Ordering::SeqCst);
     Ok(execute!(
@@ -149,15 +159,23 @@ fn take() -> io::Result<io::Result<()>> {
 /// be gone, and nothing more can be done about it here.
 fn restore() {
     if HELD.swap(false, Ordering::SeqCst) {
-        let _: io::Result<()> = execute!(
-            stdout(),
-            EndSynchronizedUpdate,
-            DisableBracketedPaste,
-            Print(MOUSE_OFF),
-            LeaveAlternateScreen,
-            Show
-        );
+        let _: io::Result<()> = execute!(stdout(), Print(GIVEN_BACK));
         let _: io::Result<()> = disable_raw_mode();
+    }
+}
+
+/// Gives the terminal back if the dashboard holds it, for a signal that ends the process at once:
+/// it waits for no lock and allocates nothing, so that a signal handler may call it. Whoever goes on
+/// instead finds the terminal taken from him, and takes it again with the next frame.
+pub fn give_back_terminal() {
+    if HELD.swap(false, Ordering::SeqCst) {
+        // What fails is left, as in `restore`.
+        let _ = rustix::io::write(stdout(), GIVEN_BACK.as_bytes());
+        if let Ok(before) = BEFORE.try_lock()
+            && let Some(before) = &*before
+        {
+            let _ = tcsetattr(stdin(), OptionalActions::Now, before);
+        }
     }
 }
 
@@ -233,6 +251,28 @@ mod tests {
                 frame.len()
             );
         }
+    }
+
+    #[test]
+    fn what_gives_the_terminal_back_undoes_all_that_takes_it() {
+        use ratatui::crossterm::{
+            cursor::Show, event::DisableBracketedPaste, terminal::LeaveAlternateScreen,
+        };
+        let mut out = Vec::new();
+        execute!(
+            out,
+            EndSynchronizedUpdate,
+            DisableBracketedPaste,
+            Print(MOUSE_ON.replace('h', "l")),
+            LeaveAlternateScreen,
+            Show
+        )
+        .unwrap();
+        let parts = |text: &str| {
+            let parts = text.split_inclusive(['h', 'l']).map(str::to_owned);
+            parts.collect::<std::collections::BTreeSet<_>>()
+        };
+        assert_eq!(parts(std::str::from_utf8(&out).unwrap()), parts(GIVEN_BACK));
     }
 
     #[test]

@@ -133,8 +133,9 @@ fn optional<T: ToString>(value: Option<T>) -> String {
     value.map(|value| value.to_string()).unwrap_or_default()
 }
 
-/// As RFC 4180 has it; a process chooses its name itself.
-fn quoted(text: &str) -> String {
+/// `text` as a cell of CSV, as RFC 4180 has it; a process chooses its name itself.
+#[must_use]
+pub fn quoted(text: &str) -> String {
     if text.contains([',', '"', '\n', '\r']) {
         format!("\"{}\"", text.replace('"', "\"\""))
     } else {

@@ -10,6 +10,8 @@ mod costs;
 mod kernel;
 mod slow;
 
+pub use slow::SlowDocument;
+
 /// Schema of a snapshot in JSON.
 pub const SCHEMA: &str = "hwptop.snapshot/1";
 

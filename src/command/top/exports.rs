@@ -2,14 +2,14 @@
 
 use std::{
     fs::{self, OpenOptions},
-    io::{self, BufWriter, Write as _},
+    io::{self, Write as _},
     os::unix::fs::OpenOptionsExt as _,
     path::Path,
     time::{SystemTime, UNIX_EPOCH},
 };
 
-use hwptop_agent::snapshot::{CSV_HEADER, ObjectScope, Scope, csv_rows};
-use hwptop_tui::Export;
+use hwptop_agent::snapshot::{ObjectScope, Scope};
+use hwptop_tui::{Export, ExportForm};
 
 use crate::command::beside::Beside;
 
@@ -21,13 +21,13 @@ const TRIES: u32 = 100;
 const MODE: u32 = 0o600;
 
 /// Writes it to a new file in `directory`; answers its name.
-pub(super) fn write(directory: &Path, export: &Export, scope: &Scope) -> Result<String, String> {
-    let extension = match export {
-        Export::Csv(_) => "csv",
-        Export::Json(_) => "json",
-        Export::Svg(_) => "svg",
+pub(super) fn write(directory: &Path, export: &Export) -> Result<String, String> {
+    let extension = match export.form {
+        ExportForm::Csv => "csv",
+        ExportForm::Json => "json",
+        ExportForm::Svg => "svg",
     };
-    for name in Names::of(scope, extension) {
+    for name in Names::of(&shown(export), extension) {
         let path = directory.join(&name);
         let reserved = OpenOptions::new()
             .write(true)
@@ -38,7 +38,7 @@ pub(super) fn write(directory: &Path, export: &Export, scope: &Scope) -> Result<
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
             Err(error) => return Err(format!("cannot write {name}: {error}")),
             Ok(_) => {
-                return match write_beside(&path, export) {
+                return match write_beside(&path, &export.text) {
                     Ok(()) => Ok(name),
                     Err(error) => {
                         // Made a moment ago, and empty.
@@ -53,24 +53,9 @@ pub(super) fn write(directory: &Path, export: &Export, scope: &Scope) -> Result<
 }
 
 /// All at once or not at all.
-fn write_beside(path: &Path, export: &Export) -> io::Result<()> {
+fn write_beside(path: &Path, text: &str) -> io::Result<()> {
     let mut file = Beside::with_mode(path, MODE)?;
-    let mut out = BufWriter::new(file.file());
-    match export {
-        Export::Csv(snapshot) => {
-            writeln!(out, "{CSV_HEADER}")?;
-            for row in csv_rows(snapshot) {
-                writeln!(out, "{row}")?;
-            }
-        }
-        Export::Json(snapshot) => {
-            serde_json::to_writer(&mut out, &snapshot.document())?;
-            writeln!(out)?;
-        }
-        Export::Svg(svg) => out.write_all(svg.as_bytes())?,
-    }
-    out.flush()?;
-    drop(out);
+    file.file().write_all(text.as_bytes())?;
     file.put_in_place()
 }
 
@@ -82,7 +67,7 @@ pub(super) struct Names {
 }
 
 impl Names {
-    pub(super) fn of(scope: &Scope, extension: &'static str) -> Self {
+    pub(super) fn of(what: &str, extension: &'static str) -> Self {
         let now = SystemTime::now().duration_since(UNIX_EPOCH);
         let now = hwptop_reports::utc(now.unwrap_or_default().as_secs());
         let now: String = now
@@ -94,7 +79,7 @@ impl Names {
                 _ => None,
             })
             .collect();
-        let part: String = part(scope)
+        let what: String = what
             .chars()
             .map(|one| match one {
                 '.' | '_' => one,
@@ -104,7 +89,7 @@ impl Names {
             .take(PART_MAX)
             .collect();
         Self {
-            stem: format!("hwptop-{now}Z-{part}"),
+            stem: format!("hwptop-{now}Z-{what}"),
             extension,
             tried: 0,
         }
@@ -127,6 +112,15 @@ impl Iterator for Names {
     }
 }
 
+/// What is exported, in some words.
+fn shown(export: &Export) -> String {
+    match (export.screen, &export.scope) {
+        (None, scope) => part(scope),
+        (Some(screen), Scope::Everything) => screen.to_owned(),
+        (Some(screen), scope) => format!("{screen} of {}", part(scope)),
+    }
+}
+
 /// What it is of, in a word or two.
 pub(super) fn part(scope: &Scope) -> String {
     match scope {
@@ -141,15 +135,36 @@ pub(super) fn part(scope: &Scope) -> String {
 mod tests {
     use super::*;
 
+    fn picture(text: &str) -> Export {
+        Export {
+            text: text.to_owned(),
+            form: ExportForm::Svg,
+            screen: Some("compare"),
+            scope: Scope::Everything,
+        }
+    }
+
+    #[test]
+    fn a_name_tells_the_screen_and_the_part() {
+        let mut export = picture("");
+        assert_eq!(shown(&export), "compare");
+        export.scope = Scope::Instance("dmar0".to_owned());
+        assert_eq!(shown(&export), "compare of dmar0");
+        export.screen = None;
+        assert_eq!(shown(&export), "dmar0");
+        let name = Names::of("compare of dmar0", "csv").next();
+        assert!(name.is_some_and(|name| name.ends_with("Z-compare-of-dmar0.csv")));
+    }
+
     #[test]
     fn a_name_has_the_time_and_the_part_and_no_character_that_a_shell_takes_for_another() {
-        let scope = Scope::Instance("an odd/\u{1b}[31m\nnäme; $(x)".to_owned());
-        let name = Names::of(&scope, "csv").next().expect("there is one");
+        let odd = "an odd/\u{1b}[31m\nnäme; $(x)";
+        let name = Names::of(odd, "csv").next().expect("there is one");
         let (time, part) = name.split_at("hwptop-20261123T063000Z".len());
         let digits = time.bytes().filter(u8::is_ascii_digit).count();
         assert!(time.starts_with("hwptop-2") && digits == 14, "{name}");
         assert_eq!(part, "-an-odd---31m-n-me----x-.csv");
-        let long = Scope::Instance("x".repeat(1000));
+        let long = "x".repeat(1000);
         let name = Names::of(&long, "jsonl").last().expect("there is one");
         assert!(name.len() < 100 && name.ends_with("-100.jsonl"), "{name}");
     }
@@ -157,8 +172,7 @@ mod tests {
     #[test]
     fn what_is_there_is_never_overwritten_and_nothing_is_left_beside_it() {
         let folder = tempfile::tempdir().expect("a folder");
-        let picture = |text: &str| Export::Svg(text.to_owned());
-        let write = |text| write(folder.path(), &picture(text), &Scope::Everything);
+        let write = |text| write(folder.path(), &picture(text));
         let mut names = vec![write("one").expect("it is written")];
         names.push(write("two").expect("it is written"));
         assert_ne!(names[0], names[1]);
@@ -172,11 +186,7 @@ mod tests {
 
     #[test]
     fn why_it_cannot_be_written_is_told_with_its_name() {
-        let error = write(
-            Path::new("/proc/nowhere"),
-            &Export::Svg(String::new()),
-            &Scope::Everything,
-        );
+        let error = write(Path::new("/proc/nowhere"), &picture(""));
         let error = error.expect_err("there is no such folder");
         assert!(
             error.starts_with("cannot write hwptop-") && error.contains("No such file"),

@@ -61,8 +61,8 @@ impl Outside for Around {
         recording.map_or_else(|| Err("nothing is recorded".to_owned()), OfScope::end)
     }
 
-    fn export(&mut self, export: Export, scope: &Scope) -> Said {
-        let name = exports::write(Path::new(HERE), &export, scope)?;
+    fn export(&mut self, export: Export) -> Said {
+        let name = exports::write(Path::new(HERE), &export)?;
         Ok(format!("written: {name}"))
     }
 

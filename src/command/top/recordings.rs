@@ -23,7 +23,7 @@ impl OfScope {
     /// Makes its files, in `directory`.
     pub(super) fn begin(directory: &Path, scope: &Scope) -> Result<Self, String> {
         let mut refused = None;
-        for name in Names::of(scope, "jsonl") {
+        for name in Names::of(&part(scope), "jsonl") {
             match Recording::create(&directory.join(name)) {
                 Ok(recording) => {
                     return Ok(Self {

@@ -34,8 +34,8 @@ fn scopes(keys: &[KeyCode]) -> (Scope, Scope) {
     for key in keys {
         app.on_key(KeyEvent::new(*key, KeyModifiers::NONE));
     }
-    let (_, exported) = app.export(ExportForm::Csv, (80, 24)).unwrap();
-    (exported, app.selection())
+    let exported = app.export(ExportForm::Svg, (80, 24)).unwrap();
+    (exported.scope, app.selection())
 }
 
 #[test]

@@ -282,11 +282,12 @@ impl Outside for Asked {
         Ok(format!("{intervals:?} intervals are there"))
     }
 
-    fn export(&mut self, export: Export, scope: &Scope) -> Said {
-        let what = match export {
-            Export::Csv(_) => "csv".to_owned(),
-            Export::Json(_) => "json".to_owned(),
-            Export::Svg(svg) => format!("svg, asks: {}", svg.contains("export as")),
+    fn export(&mut self, export: Export) -> Said {
+        let scope = export.scope;
+        let what = match export.form {
+            ExportForm::Csv => "csv".to_owned(),
+            ExportForm::Json => "json".to_owned(),
+            ExportForm::Svg => format!("svg, asks: {}", export.text.contains("export as")),
         };
         self.calls.push(format!("export {what} of {scope:?}"));
         Err("no room for it".to_owned())

@@ -15,7 +15,7 @@ pub(super) struct SlowPart {
     slow_threshold_ns: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     slow_running: Option<Running>,
-    slow: Vec<Event>,
+    slow: Vec<SlowDocument>,
 }
 
 /// Thresholds that follow a percentile.
@@ -25,8 +25,9 @@ struct Running {
     threshold_ns: BTreeMap<&'static str, u64>,
 }
 
+/// A slow event as it is written in JSON.
 #[derive(Debug, Serialize)]
-struct Event {
+pub struct SlowDocument {
     instance: Option<String>,
     stage: &'static str,
     latency_ns: u64,
@@ -70,35 +71,37 @@ impl SlowPart {
                     .map(|one| (one.stage.name(), nanos(one.threshold)))
                     .collect(),
             }),
-            slow: snapshot.slow.iter().map(Event::of).collect(),
+            slow: snapshot.slow.iter().map(SlowEvent::document).collect(),
         }
     }
 }
 
-impl Event {
-    fn of(slow: &SlowEvent) -> Self {
-        let ended_at = slow.ended_at;
+impl SlowEvent {
+    /// As it is written in JSON: durations in nanoseconds, what is not known absent or null.
+    #[must_use]
+    pub fn document(&self) -> SlowDocument {
+        let ended_at = self.ended_at;
         let since_epoch = ended_at.and_then(|at| at.duration_since(UNIX_EPOCH).ok());
-        let process = slow.process.as_ref();
-        Self {
-            instance: slow.instance.clone(),
-            stage: slow.stage.name(),
-            latency_ns: nanos(slow.latency),
+        let process = self.process.as_ref();
+        SlowDocument {
+            instance: self.instance.clone(),
+            stage: self.stage.name(),
+            latency_ns: nanos(self.latency),
             ended_at_unix_ns: since_epoch.map(nanos),
-            hwpt: slow.hwpt,
-            items: slow.items,
-            asked: slow.asked,
-            driver_op_ns: slow.driver_op.map(nanos),
-            submissions: slow.submissions.map(|made| made.count),
-            commands: slow.submissions.map(|made| made.commands),
-            submissions_ns: slow.submissions.map(|made| nanos(made.time)),
+            hwpt: self.hwpt,
+            items: self.items,
+            asked: self.asked,
+            driver_op_ns: self.driver_op.map(nanos),
+            submissions: self.submissions.map(|made| made.count),
+            commands: self.submissions.map(|made| made.commands),
+            submissions_ns: self.submissions.map(|made| nanos(made.time)),
             pid: process.map(|process| process.id),
             process: process.and_then(|process| process.name.clone()),
-            tid: slow.tid,
-            cpu: slow.cpu,
-            errno: slow.errno,
-            errno_name: errno_name(slow.errno),
-            stack: slow.stack.clone(),
+            tid: self.tid,
+            cpu: self.cpu,
+            errno: self.errno,
+            errno_name: errno_name(self.errno),
+            stack: self.stack.clone(),
         }
     }
 }

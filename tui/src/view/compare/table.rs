@@ -155,6 +155,8 @@ mod tests {
             new: String::new(),
             ratio: String::new(),
             range: String::new(),
+            unit: "ns",
+            values: [None; 2],
             is_apart: false,
         };
         let power = |lines: &[Line]| Axis::around(lines, 30).unwrap().power;
