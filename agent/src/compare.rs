@@ -47,6 +47,8 @@ pub struct Side {
     pub length: Duration,
     /// How many intervals there are.
     pub intervals: u64,
+    /// Instances and objects that there was no room for, at least.
+    pub left_out: usize,
     /// All together.
     pub work: Work,
     /// One after the other.

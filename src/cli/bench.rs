@@ -256,7 +256,7 @@ pub(crate) struct DashboardArgs {
     #[arg(long, value_name = "N", default_value_t = 8, value_parser = clap::value_parser!(u16).range(1..=64))]
     pub(crate) instances: u16,
     /// Columns and rows of the screen, 1x1 to 500x200
-    #[arg(long, value_name = "CxR", default_value = "200x50", value_parser = size)]
+    #[arg(long, value_name = "CxR", allow_hyphen_values = true, default_value = "200x50", value_parser = size)]
     pub(crate) size: (u16, u16),
     /// Frames of each screen
     #[arg(long, value_name = "N", default_value_t = 1000, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]

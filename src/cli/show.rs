@@ -23,7 +23,7 @@ pub(crate) struct ShowArgs {
     #[arg(long, value_name = "NAME")]
     pub(crate) screen: Option<ScreenName>,
     /// With --format svg, columns and rows of the picture, 1x1 to 500x200 [default: 120x32]
-    #[arg(long, value_name = "CxR", value_parser = size)]
+    #[arg(long, value_name = "CxR", allow_hyphen_values = true, value_parser = size)]
     pub(crate) size: Option<(u16, u16)>,
     /// Compare with a recording, NAME.jsonl as `hwptop record` makes it: in the dashboard (key c),
     /// and with --once, --count or a replay below the last snapshot

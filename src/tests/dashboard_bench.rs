@@ -153,4 +153,8 @@ fn options_of_pictures_are_refused_where_there_is_no_picture() {
         let run = hwptop(&["--once", "--format", "svg", wrong]);
         assert_eq!(run.code, Some(2), "{wrong}");
     }
+    // No other option, as what begins so would be.
+    let run = hwptop(&["--once", "--format", "svg", "--size", "-1x5"]);
+    assert_eq!(run.code, Some(2), "{}", run.stderr);
+    assert!(run.stderr.contains("e.g. 120x30"), "{}", run.stderr);
 }

@@ -89,11 +89,15 @@ impl Breakdown {
         )
     }
 
-    /// The share of `part` and its mean, e.g. `85 %  1.62µs`.
-    pub(crate) fn figures(&self, part: &Part) -> String {
-        let share = figure::percent(self.share(part));
-        let mean = figure::latency(self.of_a_request_ns(part));
-        format!("{share:>5} {mean:>6}")
+    /// The share of each part and its mean, e.g. `85 %  1.62µs`.
+    pub(crate) fn figures(&self) -> Vec<String> {
+        let shares: Vec<f64> = self.parts.iter().map(|part| self.share(part)).collect();
+        let percents = figure::percents(&shares).into_iter();
+        let figures = percents.zip(&self.parts).map(|(percent, part)| {
+            let mean = figure::latency(self.of_a_request_ns(part));
+            format!("{percent:>5} {mean:>6}")
+        });
+        figures.collect()
     }
 }
 
@@ -122,7 +126,7 @@ mod tests {
         let breakdown = Breakdown::of(&snapshot, &snapshot.instances[0].interval).unwrap();
         assert_eq!(breakdown.line(), "submission 75 % · rest of it 25 %");
         assert_eq!(breakdown.request_ns(), 2_000);
-        assert_eq!(breakdown.figures(&breakdown.parts[0]), " 75 % 1.50µs");
+        assert_eq!(breakdown.figures()[0], " 75 % 1.50µs");
     }
 
     #[test]

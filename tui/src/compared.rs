@@ -150,6 +150,21 @@ pub(crate) fn apart(comparison: &Comparison) -> Option<String> {
     (!told.is_empty()).then(|| format!("! not taken alike: {}", told.join("; ")))
 }
 
+/// How many parts could not be kept apart; `None` where all were.
+pub(crate) fn left_out(comparison: &Comparison) -> Option<String> {
+    let told = [
+        ("the baseline", &comparison.base),
+        ("live", &comparison.new),
+    ];
+    let told = told.into_iter().filter(|(_, side)| side.left_out > 0);
+    let told: Vec<String> = told
+        .map(|(name, side)| format!("at least {} in {name}", side.left_out))
+        .collect();
+    let told = told.join(", ");
+    let text = format!("! instances and HWPTs left out, for there is no room for more: {told}");
+    (!told.is_empty()).then_some(text)
+}
+
 /// What intervals need that are not told; `None` where all are.
 pub(crate) fn needs(comparison: &Comparison) -> Option<String> {
     let all = comparison

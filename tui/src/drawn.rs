@@ -11,6 +11,8 @@ use crate::sort::By;
 pub(crate) struct Drawn {
     /// Rows that can be selected, from the top.
     pub(crate) rows: Vec<(Rect, Scope)>,
+    /// Slow requests that can be selected, by their numbers.
+    pub(crate) outliers: Vec<(Rect, u64)>,
     /// Titles that can be sorted by, from the left.
     pub(crate) titles: Vec<(Rect, By)>,
     /// Which of all rows is the uppermost.
@@ -21,6 +23,7 @@ pub(crate) struct Drawn {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Target {
     Row(Scope),
+    Outlier(u64),
     Title(By),
 }
 
@@ -34,6 +37,10 @@ impl Drawn {
         let mut rows = self.rows.iter();
         if let Some((_, scope)) = rows.find(|(rect, _)| rect.contains(position)) {
             return Some(Target::Row(scope.clone()));
+        }
+        let mut outliers = self.outliers.iter();
+        if let Some((_, number)) = outliers.find(|(rect, _)| rect.contains(position)) {
+            return Some(Target::Outlier(*number));
         }
         let mut titles = self.titles.iter();
         let (_, by) = titles.find(|(rect, _)| rect.contains(position))?;

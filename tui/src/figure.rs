@@ -158,6 +158,28 @@ pub(crate) fn percent(share: f64) -> String {
     }
 }
 
+/// The shares of a whole, each 0 to 1, so that what is shown adds up to their sum: those that round
+/// down the most are rounded up. What is below 1 % is `<1 %`, and counts nothing.
+pub(crate) fn percents(shares: &[f64]) -> Vec<String> {
+    let is_shown = |share: &f64| *share >= 0.01;
+    let hundredths = |share: &f64| share * 100.0;
+    let sum = shares.iter().map(hundredths).sum::<f64>().round();
+    let floors = shares.iter().filter(|one| is_shown(one)).map(hundredths);
+    let mut left = sum - floors.map(f64::floor).sum::<f64>();
+    let mut texts: Vec<String> = shares.iter().map(|share| percent(*share)).collect();
+    let mut shown: Vec<usize> = (0..shares.len())
+        .filter(|at| is_shown(&shares[*at]))
+        .collect();
+    let rest = |at: &usize| hundredths(&shares[*at]).fract();
+    shown.sort_by(|one, other| rest(other).total_cmp(&rest(one)));
+    for at in shown {
+        let up = if left >= 1.0 { 1.0 } else { 0.0 };
+        left -= up;
+        texts[at] = format!("{:.0} %", hundredths(&shares[at]).floor() + up);
+    }
+    texts
+}
+
 /// What the mark `*` stands for. The word comes first, where no narrow screen
 /// cuts it off, and only once: the models' own words have it further on.
 pub(crate) fn modelled(profile: Option<&str>) -> String {
@@ -285,6 +307,40 @@ mod tests {
             .map(percent)
             .join(", ");
         assert_eq!(shown, "0 %, <1 %, <1 %, 13 %, 100 %, 100 %");
+    }
+
+    #[test]
+    fn what_is_shown_of_a_whole_adds_up_to_it() {
+        let third = 1.0 / 3.0;
+        for (shares, shown) in [
+            (&[0.124, 0.846, 0.03][..], "12 % 85 % 3 %"),
+            (&[third, third, third], "34 % 33 % 33 %"),
+            (&[0.334, 0.333, 0.333], "34 % 33 % 33 %"),
+            (&[0.994, 0.006], "100 % <1 %"),
+            (&[0.5, 0.496, 0.004], "50 % 50 % <1 %"),
+            (&[1.0, 0.0], "100 % 0 %"),
+            (&[0.85], "85 %"),
+            (&[0.854], "85 %"),
+            // Cut, where parts were longer than the whole.
+            (&[1.0, 0.5], "100 % 50 %"),
+            (&[], ""),
+        ] {
+            assert_eq!(percents(shares).join(" "), shown, "{shares:?}");
+        }
+        for one in 0..=1000_u32 {
+            for other in 0..=1000 - one {
+                let shares = [one, other, 1000 - one - other];
+                let shares = shares.map(|share| f64::from(share) / 1000.0);
+                let texts = percents(&shares);
+                let numbers = texts.iter().filter_map(|text| text.strip_suffix(" %"));
+                let sum: u32 = numbers.filter_map(|text| text.parse::<u32>().ok()).sum();
+                let tiny = texts.iter().filter(|text| *text == "<1 %").count();
+                assert!(
+                    sum == 100 || (sum < 100 && sum + 2 > 100 && tiny == 2),
+                    "{shares:?}: {texts:?}"
+                );
+            }
+        }
     }
 
     #[test]

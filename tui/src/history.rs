@@ -155,17 +155,8 @@ impl History {
     /// one.
     pub(crate) fn failures_of(&self, scope: &Scope) -> impl Iterator<Item = &FailedRequest> {
         let of_it = move |one: &&FailedRequest| {
-            let process = one.process.as_ref().map(|process| process.id);
-            match scope {
-                Scope::Everything => true,
-                Scope::Instance(name) => one.instance.as_ref().is_none_or(|of| of == name),
-                Scope::Process(id) => process == Some(*id),
-                Scope::Object(object) => {
-                    process == Some(object.process)
-                        && one.hwpt == object.hwpt
-                        && one.instance == object.instance
-                }
-            }
+            let is_of_any = one.instance.is_none() && matches!(scope, Scope::Instance(_));
+            is_of_any || scope.has_failed(one)
         };
         self.failures.iter().rev().filter(of_it)
     }

@@ -1,11 +1,11 @@
 //! Who is behind a part of what was measured: its processes, and what each did with which nested
 //! HWPT or vIOMMU.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, cmp::Reverse};
 
 use hwptop_agent::{
     InstanceKind,
-    snapshot::{Activity, ObjectSnapshot, Process, Scope, Snapshot},
+    snapshot::{Activity, ObjectSnapshot, Scope, Snapshot},
 };
 
 use crate::{column::Row, object};
@@ -17,15 +17,17 @@ pub(crate) struct Member<'a> {
     /// A process, or the first of the objects of one.
     first: &'a ObjectSnapshot,
     is_process: bool,
+    /// Its requests in the interval, as far as they are behind the scope.
+    requests: u64,
 }
 
-/// Who is behind `scope`: each process with its objects below it, those with the most requests
-/// first; below a process its objects only.
+/// Who is behind `scope`: each process with its objects below it, those with the most requests in
+/// the interval first; below a process its objects only.
 pub(crate) fn of<'a>(scope: &Scope, snapshot: &'a Snapshot) -> Vec<Member<'a>> {
     if matches!(scope, Scope::Object(_)) {
         return Vec::new();
     }
-    let mut processes: Vec<(&Process, Vec<Member>)> = Vec::new();
+    let mut processes: Vec<(Member, Vec<Member>)> = Vec::new();
     for object in &snapshot.objects {
         let (Some(owner), Some(own)) = (&object.owner, Scope::of_object(snapshot, object)) else {
             continue;
@@ -33,32 +35,38 @@ pub(crate) fn of<'a>(scope: &Scope, snapshot: &'a Snapshot) -> Vec<Member<'a>> {
         if !is_behind(scope, snapshot, object) {
             continue;
         }
-        let process = &owner.process;
-        let known = processes.iter().position(|(one, _)| one.id == process.id);
+        let of_process = Scope::Process(owner.process.id);
+        let known = processes
+            .iter()
+            .position(|(one, _)| one.scope == of_process);
         let at = known.unwrap_or(processes.len());
+        let member = |scope, is_process| Member {
+            scope,
+            first: object,
+            is_process,
+            requests: 0,
+        };
         if known.is_none() {
-            let itself = Member {
-                scope: Scope::Process(process.id),
-                first: object,
-                is_process: true,
-            };
-            let with_itself = !matches!(scope, Scope::Process(_));
-            processes.push((process, with_itself.then_some(itself).into_iter().collect()));
+            processes.push((member(of_process, true), Vec::new()));
         }
-        let members = &mut processes[at].1;
+        let (process, objects) = &mut processes[at];
         // Contexts that nothing tells apart are one.
-        if members.iter().all(|member| member.scope != own) {
-            members.push(Member {
-                scope: own,
-                first: object,
-                is_process: false,
-            });
+        let known = objects.iter().position(|one| one.scope == own);
+        let its = known.unwrap_or(objects.len());
+        if known.is_none() {
+            objects.push(member(own, false));
+        }
+        for sum in [&mut process.requests, &mut objects[its].requests] {
+            *sum = sum.saturating_add(object.interval.request.seen);
         }
     }
-    processes
-        .into_iter()
-        .flat_map(|(_, members)| members)
-        .collect()
+    processes.sort_by_key(|(process, _)| Reverse(process.requests));
+    let with_process = !matches!(scope, Scope::Process(_));
+    let members = processes.into_iter().flat_map(|(process, mut objects)| {
+        objects.sort_by_key(|one| Reverse(one.requests));
+        with_process.then_some(process).into_iter().chain(objects)
+    });
+    members.collect()
 }
 
 /// Whether `object` is among what `scope` shows: what reached no instance, or nothing tells which,
@@ -78,16 +86,12 @@ impl<'a> Member<'a> {
         let Scope::Object(own) = &self.scope else {
             return object::name(self.first);
         };
-        let context = match own.context {
-            None | Some(0) => String::new(),
-            Some(context) => format!(" (context {context})"),
-        };
         let on = match (behind, &own.instance) {
             (Scope::Instance(_), Some(_)) => String::new(),
             (_, Some(instance)) => format!(" on {instance}"),
             (_, None) => ", no instance".to_owned(),
         };
-        format!("  HWPT {}{context}{on}", own.hwpt)
+        format!("  {}{on}", object::hwpt(own))
     }
 
     /// The same where its process is not above it: `qemu(123): 4` for an object.
@@ -157,6 +161,28 @@ mod tests {
         assert_eq!(names(&Scope::Process(4711), &host), ["  HWPT 4 on dmar0"]);
         let members = of(&Scope::Process(4711), &host);
         assert!(of(&members[0].scope, &host).is_empty());
+    }
+
+    #[test]
+    fn those_with_the_most_requests_together_come_first() {
+        let mut host = kernel::host();
+        let object = host.objects[0].clone();
+        let mut objects = Vec::new();
+        // As the kernel has them: by what each did by itself.
+        for (process, hwpt, requests) in [(1, 1, 9), (2, 2, 5), (2, 3, 6), (1, 4, 0)] {
+            let mut one = object.clone();
+            let owner = one.owner.as_mut().unwrap();
+            (owner.process.id, owner.process.name, owner.hwpt) = (process, None, hwpt);
+            one.interval.request.seen = requests;
+            objects.push(one);
+        }
+        host.objects = objects;
+        assert_eq!(
+            names(&Scope::Instance("dmar0".to_owned()), &host),
+            [
+                "-(2)", "  HWPT 3", "  HWPT 2", "-(1)", "  HWPT 1", "  HWPT 4"
+            ]
+        );
     }
 
     #[test]

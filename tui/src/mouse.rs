@@ -6,7 +6,7 @@ use ratatui::{
     layout::Position,
 };
 
-use crate::{App, Flow, drawn::Target, keys::Action, rows};
+use crate::{App, Flow, drawn::Target, keys::Action, pages, rows};
 
 /// Rows that a notch of the wheel moves by.
 const WHEEL: usize = 3;
@@ -42,6 +42,10 @@ impl App {
                 return self.act(Action::Open);
             }
             Some(Target::Row(scope)) => rows::select_scope(self, &scope),
+            Some(Target::Outlier(number)) if pages::selected(self) == Some(number) => {
+                return self.act(Action::Open);
+            }
+            Some(Target::Outlier(number)) => self.screens.here_mut().outlier = Some(number),
             Some(Target::Title(by)) => {
                 let place = self.screens.here_mut();
                 place.sort = place.sort.by(by);

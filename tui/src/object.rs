@@ -1,6 +1,6 @@
 //! What names the objects that requests come from, and the requests that failed.
 
-use hwptop_agent::snapshot::{FailedRequest, ObjectSnapshot, Process, errno_name};
+use hwptop_agent::snapshot::{FailedRequest, ObjectScope, ObjectSnapshot, Process, errno_name};
 
 use crate::figure::ABSENT;
 
@@ -18,6 +18,14 @@ pub(crate) fn name(object: &ObjectSnapshot) -> String {
     };
     let process = process(Some(&owner.process));
     format!("{unreached}{process}{context}: {}", owner.hwpt)
+}
+
+/// `HWPT 4`, and `HWPT 4 (context 1)` in the process's second iommufd context.
+pub(crate) fn hwpt(scope: &ObjectScope) -> String {
+    match scope.context {
+        None | Some(0) => format!("HWPT {}", scope.hwpt),
+        Some(context) => format!("HWPT {} (context {context})", scope.hwpt),
+    }
 }
 
 /// `HWPT 4 of qemu(123): entry 3 of 64, EIO, handled 3`; without the entry where all were

@@ -96,7 +96,7 @@ impl Outliers {
     pub(crate) fn of(&self, scope: Option<&Scope>, order: Order) -> Vec<&Outlier> {
         let kept = self.kept.iter().map(|one| &**one);
         let mut shown: Vec<&Outlier> = kept
-            .filter(|one| scope.is_none_or(|scope| is_of(scope, &one.event)))
+            .filter(|one| scope.is_none_or(|scope| scope.has_slow(&one.event)))
             .collect();
         match order.by {
             By::Time => shown.sort_by_key(|one| Reverse((one.at, one.number))),
@@ -134,22 +134,6 @@ impl Outliers {
         };
         let each = size_of::<Arc<Outlier>>() + size_of::<Outlier>();
         self.kept.iter().map(|one| each + text(one)).sum()
-    }
-}
-
-/// Whether `event` belongs to `scope`. Nothing tells the iommufd context of an event: of one
-/// process, objects of the same id in several contexts are not told apart.
-fn is_of(scope: &Scope, event: &SlowEvent) -> bool {
-    let is_process = |id: u32| event.process.as_ref().is_some_and(|one| one.id == id);
-    match scope {
-        Scope::Everything => true,
-        Scope::Instance(name) => event.instance.as_ref() == Some(name),
-        Scope::Process(id) => is_process(*id),
-        Scope::Object(object) => {
-            event.instance == object.instance
-                && event.hwpt == object.hwpt
-                && is_process(object.process)
-        }
     }
 }
 

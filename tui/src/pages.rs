@@ -52,10 +52,8 @@ fn act_on_outliers(app: &mut App, action: Action) -> bool {
             order.is_reversed = !order.is_reversed;
         }
         Action::Open => {
-            let shown = shown(app, place);
-            let selected = index(place, &shown).map(|index| shown[index].number);
-            if let Some(number) = selected {
-                app.screens.here_mut().outlier = selected;
+            if let Some(number) = selected(app) {
+                app.screens.here_mut().outlier = Some(number);
                 app.screens.open(Screen::Outlier(number));
             }
         }
@@ -81,6 +79,13 @@ fn act_on_outliers(app: &mut App, action: Action) -> bool {
 pub(crate) fn shown<'a>(app: &'a App, place: &Place) -> Vec<&'a Outlier> {
     let outliers = app.picture().history.outliers();
     outliers.of(app.screens.part(), place.order)
+}
+
+/// The number of the selected one on the screen that is shown.
+pub(crate) fn selected(app: &App) -> Option<u64> {
+    let place = app.screens.here();
+    let shown = shown(app, place);
+    index(place, &shown).map(|index| shown[index].number)
 }
 
 /// Which of `shown` is selected: the one that was, or the one in its place.

@@ -2,6 +2,8 @@
 
 use std::cmp::Ordering;
 
+use hwptop_agent::natural_order;
+
 use crate::column::{Column, Row};
 
 /// What rows are sorted by.
@@ -11,7 +13,7 @@ pub(crate) enum By {
     Column(Column),
 }
 
-/// The order of rows; that of the kernel, if nobody says.
+/// The order of rows; their own, which is the kernel's or the model's, if nobody says.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Sort {
     by: Option<By>,
@@ -75,7 +77,7 @@ impl Sort {
         match self.by {
             None => self
                 .reversed
-                .then(|| "in the kernel's order, reversed".to_owned()),
+                .then(|| "in their own order, reversed".to_owned()),
             Some(By::Name) => {
                 let ends = if falling { "z to a" } else { "a to z" };
                 Some(format!("sorted by name, {ends}"))
@@ -96,7 +98,7 @@ impl Sort {
             None => {}
             Some(By::Name) => {
                 let name = |one: &T| row(one).map(|row| row.name);
-                sort_by(rows, name, Ord::cmp, falling);
+                sort_by(rows, name, |one, other| natural_order(one, other), falling);
             }
             Some(By::Column(column)) => {
                 let value = |one: &T| row(one).and_then(|row| column.value(&row));
@@ -177,6 +179,14 @@ mod tests {
     }
 
     #[test]
+    fn names_are_sorted_by_the_numbers_in_them() {
+        let instances = instances(&[1; 12]);
+        let name = Sort::default().by(By::Name);
+        assert_eq!(sorted(name, &instances), "0 1 2 3 4 5 6 7 8 9 10 11");
+        assert!(sorted(name.reverse(), &instances).starts_with("11 10 9"));
+    }
+
+    #[test]
     fn next_goes_through_what_is_shown_and_back_to_the_kernels_order() {
         let shown = [By::Name, P99];
         let mut sort = Sort::default();
@@ -209,7 +219,7 @@ mod tests {
         .map(|sort| sort.said().unwrap_or_default());
         let expected = [
             "",
-            "in the kernel's order, reversed",
+            "in their own order, reversed",
             "sorted by name, a to z",
             "sorted by request p99, largest first",
             "sorted by errors, smallest first",

@@ -62,7 +62,9 @@ pub(crate) fn split(split: &Split) -> String {
 
 /// As [`split`], of parts with their shares from 0 to 1.
 pub(crate) fn shares(parts: impl Iterator<Item = (&'static str, f64)>, is_clamped: bool) -> String {
-    let parts = parts.map(|(name, share)| format!("{name} {}", figure::percent(share)));
+    let (names, shares): (Vec<_>, Vec<_>) = parts.unzip();
+    let parts = names.iter().zip(figure::percents(&shares));
+    let parts = parts.map(|(name, percent)| format!("{name} {percent}"));
     let clamped = if is_clamped { " (clamped)" } else { "" };
     format!("{}{clamped}", parts.collect::<Vec<_>>().join(" · "))
 }

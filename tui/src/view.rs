@@ -22,6 +22,7 @@ mod chart;
 mod compare;
 mod curve;
 mod detail;
+mod failures;
 mod header;
 mod health;
 mod heat;

@@ -22,6 +22,8 @@ struct Block {
     intervals: u64,
     /// Of all instances together, of each, and of objects. Only what did something.
     parts: BTreeMap<Scope, Vec<(Stage, Work)>>,
+    /// Parts that there was no room for, at least: of blocks that became one, the most of either.
+    left_out: usize,
     /// What it takes.
     bytes: usize,
 }
@@ -117,6 +119,14 @@ impl Blocks {
         self.circumstances.as_ref()
     }
 
+    /// How many instances and objects there was no room for in an interval, at least; what they
+    /// did is in that of all together only, where they are instances.
+    #[must_use]
+    pub fn left_out(&self) -> usize {
+        let counts = self.kept.iter().map(|block| block.left_out);
+        counts.max().unwrap_or(0)
+    }
+
     /// The stages in which something happened.
     #[must_use]
     pub fn stages(&self) -> BTreeSet<Stage> {
@@ -129,6 +139,7 @@ impl Blocks {
         let mut side = Side {
             length: self.length(),
             intervals: self.intervals(),
+            left_out: self.left_out(),
             ..Side::default()
         };
         for block in &self.kept {
@@ -152,6 +163,7 @@ impl Block {
             length: snapshot.interval,
             intervals: 1,
             parts: BTreeMap::new(),
+            left_out: 0,
             bytes: 0,
         };
         for instance in &snapshot.instances {
@@ -176,17 +188,23 @@ impl Block {
                     None => mine.push((stage, theirs)),
                 }
             }
-        } else if !work.is_empty() && self.parts.len() < PARTS_MAX {
-            self.parts.insert(scope, work);
+        } else if self.parts.len() < PARTS_MAX {
+            if !work.is_empty() {
+                self.parts.insert(scope, work);
+            }
+        } else {
+            self.left_out += usize::from(!work.is_empty());
         }
     }
 
     fn add(&mut self, later: &Self) {
         self.length = self.length.saturating_add(later.length);
         self.intervals = self.intervals.saturating_add(later.intervals);
+        let before = std::mem::take(&mut self.left_out);
         for (scope, work) in &later.parts {
             self.add_part(scope.clone(), work.clone());
         }
+        self.left_out = self.left_out.max(before).max(later.left_out);
         self.bytes = self.weigh();
     }
 

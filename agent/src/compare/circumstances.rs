@@ -78,10 +78,15 @@ impl Circumstances {
             .collect()
     }
 
-    /// The word in front of what the target has of its own.
+    /// The word in front of what the target has of its own; of a model or a mock with the vendor
+    /// that it is of.
     fn kind_of_target(&self) -> &str {
-        let end = self.target.find([':', ',']);
-        &self.target[..end.unwrap_or(self.target.len())]
+        let target = self.target.as_str();
+        let whole = target.split(',').next().unwrap_or(target);
+        match whole.split_once(':') {
+            None | Some(("model" | "selftest", _)) => whole,
+            Some((word, _)) => word,
+        }
     }
 
     /// How `stage` is timed in the kernel.

@@ -280,12 +280,16 @@ fn what_sets_two_measurements_apart_is_named() {
     // Another number of instances is no other kind of target.
     assert_eq!(told(|one| one.target = "model:vtd,instances=3".into()), "");
     assert_eq!(
+        told(|one| one.target = "model:smmuv3,instances=2".into()),
+        "kind of target: model:vtd against model:smmuv3"
+    );
+    assert_eq!(
         told(|one| {
             one.target = "kernel".into();
             one.policy = None;
             one.instances[0].kind = InstanceKind::Hardware;
         }),
-        "kind of target: model against kernel; instances: modelled against hardware; \
+        "kind of target: model:vtd against kernel; instances: modelled against hardware; \
          policy: array against unknown"
     );
     assert_eq!(
@@ -301,4 +305,35 @@ fn what_sets_two_measurements_apart_is_named() {
         }),
         "the stage is timed by: nothing that is known against kprobe/kretprobe"
     );
+}
+
+#[test]
+fn parts_that_there_is_no_room_for_are_counted() {
+    let many = |count: u32| {
+        let mut snapshot = interval(&[("dmar0", requests([1000]))]);
+        snapshot.objects = (0..count)
+            .map(|hwpt| ObjectSnapshot {
+                instance: Some(0),
+                owner: Some(Owner {
+                    process: Process { id: 1, name: None },
+                    context: None,
+                    hwpt,
+                }),
+                interval: requests([1000]),
+                total: Activity::default(),
+            })
+            .collect();
+        snapshot
+    };
+    let mut blocks = Blocks::default();
+    // All together and the instance are two of 1024.
+    blocks.push(&many(1022));
+    assert_eq!(blocks.left_out(), 0);
+    blocks.push(&many(1025));
+    assert_eq!(blocks.left_out(), 3);
+    for _ in 0..300 {
+        blocks.push(&many(1024));
+    }
+    let told = compared(&Blocks::default(), &blocks);
+    assert_eq!((told.base.left_out, told.new.left_out), (0, 3));
 }

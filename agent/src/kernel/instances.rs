@@ -5,7 +5,7 @@ use std::{fs, path::Path};
 use hwptop_abi::Vendor;
 
 use super::{config::Setting, facts::Facts, host::Host};
-use crate::InstanceKind;
+use crate::{InstanceKind, natural_order};
 
 /// One IOMMU of this machine.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -70,7 +70,9 @@ pub(super) fn read(host: &Host, facts: &Facts) -> Vec<KernelInstance> {
             nesting,
         }
     };
-    host.names("sys/class/iommu").into_iter().map(one).collect()
+    let mut names = host.names("sys/class/iommu");
+    names.sort_by(|one, other| natural_order(one, other));
+    names.into_iter().map(one).collect()
 }
 
 /// Whether there is an IOMMU, the mock aside.

@@ -49,7 +49,6 @@ impl Replay {
     /// [`RecordingError`] where a file is not there or is none of a recording.
     pub fn open(path: &Path) -> Result<Self, RecordingError> {
         let mut lines = Lines::open(path)?;
-        let log = Lines::open(&log_of(path))?;
         let foreign = |why: String| RecordingError::Foreign {
             path: path.to_owned(),
             why,
@@ -58,6 +57,8 @@ impl Replay {
         let first = first.ok_or_else(|| foreign("it has no whole line".into()))?;
         let header: Header = from_json(&first).map_err(|error| foreign(error.to_string()))?;
         header.check().map_err(foreign)?;
+        // Not before: of what is no recording nobody needs the histograms.
+        let log = Lines::open(&log_of(path))?;
         Ok(Self {
             log,
             lines,

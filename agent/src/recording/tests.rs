@@ -248,6 +248,8 @@ fn what_is_no_recording_is_said_to_be_none() {
         "{newer}"
     );
     fs::remove_file(log_of(&path)).unwrap();
+    let ours = serde_json::to_string(&Header::ours()).unwrap();
+    fs::write(&path, ours + "\n").unwrap();
     let without_log = Replay::open(&path).unwrap_err().to_string();
     assert!(without_log.contains("other.hlog"), "{without_log}");
 }
@@ -317,5 +319,29 @@ fn a_recording_that_begins_in_the_middle_of_a_measurement_has_totals_of_its_own(
     assert_eq!(
         read.last().map(|one| one.events),
         all.last().map(|one| one.events)
+    );
+}
+
+#[test]
+fn only_its_owner_reads_a_recording() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let folder = TempDir::new().unwrap();
+    let lines = folder.path().join("run.jsonl");
+    let _recording = Recording::create(&lines).unwrap();
+    for file in [log_of(&lines), lines] {
+        let mode = fs::metadata(file).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600);
+    }
+}
+
+#[test]
+fn what_is_no_recording_is_named_as_it_was_given() {
+    let folder = TempDir::new().unwrap();
+    let error = Replay::open(folder.path()).unwrap_err().to_string();
+    let path = folder.path().display().to_string();
+    assert!(error.starts_with(&format!("{path}: ")), "{error}");
+    assert!(
+        error.contains("directory") && !error.contains("hlog"),
+        "{error}"
     );
 }

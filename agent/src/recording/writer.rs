@@ -1,6 +1,7 @@
 use std::{
     fs::{self, File, OpenOptions},
     io::{self, Write as _},
+    os::unix::fs::OpenOptionsExt as _,
     path::{Path, PathBuf},
 };
 
@@ -145,7 +146,12 @@ struct Appended {
 
 impl Appended {
     fn create(path: &Path) -> Result<Self, RecordingError> {
-        let file = OpenOptions::new().append(true).create_new(true).open(path);
+        // Its owner alone may read what is measured of processes, as at the agent's socket.
+        let file = OpenOptions::new()
+            .append(true)
+            .create_new(true)
+            .mode(0o600)
+            .open(path);
         let file = file.map_err(|source| RecordingError::Create {
             path: path.to_owned(),
             source,

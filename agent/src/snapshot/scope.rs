@@ -1,6 +1,8 @@
 use std::borrow::Cow;
 
-use super::{Activity, InstanceSnapshot, ObjectSnapshot, Snapshot};
+use super::{
+    Activity, FailedRequest, InstanceSnapshot, ObjectSnapshot, Process, SlowEvent, Snapshot,
+};
 
 /// A part of what a snapshot has figures of.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -59,6 +61,57 @@ impl Scope {
             }
             Self::Object(_) => Self::of_object(snapshot, object).as_ref() == Some(self),
         }
+    }
+
+    /// Whether a slow event belongs to it. Nothing tells the iommufd context of an event: of one
+    /// process, objects of the same id in several contexts are not told apart.
+    #[must_use]
+    pub fn has_slow(&self, event: &SlowEvent) -> bool {
+        self.has_event(event.instance.as_ref(), event.process.as_ref(), event.hwpt)
+    }
+
+    /// As [`Self::has_slow`], of a request that failed.
+    #[must_use]
+    pub fn has_failed(&self, failed: &FailedRequest) -> bool {
+        self.has_event(
+            failed.instance.as_ref(),
+            failed.process.as_ref(),
+            failed.hwpt,
+        )
+    }
+
+    fn has_event(&self, instance: Option<&String>, process: Option<&Process>, hwpt: u32) -> bool {
+        let is_process = |id: u32| process.is_some_and(|process| process.id == id);
+        match self {
+            Self::Everything => true,
+            Self::Instance(name) => instance == Some(name),
+            Self::Process(id) => is_process(*id),
+            Self::Object(object) => {
+                instance == object.instance.as_ref()
+                    && hwpt == object.hwpt
+                    && is_process(object.process)
+            }
+        }
+    }
+
+    /// Its errors since the measurement began. No distributions are added up for them.
+    #[must_use]
+    pub fn errors(&self, snapshot: &Snapshot) -> u64 {
+        let errors: &mut dyn Iterator<Item = u64> = match self {
+            Self::Everything => &mut snapshot.instances.iter().map(|one| one.total.errors()),
+            Self::Instance(name) => {
+                let its = snapshot.instances.iter().filter(|one| one.name == *name);
+                &mut its.map(|one| one.total.errors())
+            }
+            Self::Process(_) | Self::Object(_) => {
+                let its = snapshot
+                    .objects
+                    .iter()
+                    .filter(|one| self.has(snapshot, one));
+                &mut its.map(|one| one.total.errors())
+            }
+        };
+        errors.fold(0, u64::saturating_add)
     }
 
     /// What it did in the interval of `snapshot`; `None` where it is not in it.

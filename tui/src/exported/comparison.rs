@@ -79,5 +79,6 @@ fn side(side: &Side) -> Value {
         "length_ns": nanos(side.length),
         "intervals": side.intervals,
         "events": side.work.seen,
+        "parts_left_out_at_least": side.left_out,
     })
 }

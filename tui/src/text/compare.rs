@@ -33,8 +33,9 @@ pub fn compare(baseline: &Baseline, blocks: &Blocks) -> String {
             let about = compared::about(blocks.circumstances(), side, usize::MAX);
             line(&mut text, format_args!("{name:<8}  {about}"));
         }
-        if let Some(apart) = compared::apart(&told) {
-            line(&mut text, format_args!("{apart}"));
+        let doubtful = [compared::apart(&told), compared::left_out(&told)];
+        for doubt in doubtful.into_iter().flatten() {
+            line(&mut text, format_args!("{doubt}"));
         }
         line(
             &mut text,

@@ -38,13 +38,14 @@ pub(super) fn draw_breakdown(breakdown: &Breakdown, canvas: &mut Canvas) {
     let clamped = if breakdown.clamped { " (clamped)" } else { "" };
     let words = format!(": {mean} on average{clamped}");
     canvas.put(x, 0, &words, quiet());
-    let bars = breakdown.parts.iter().map(|part| Bar {
+    let parts = breakdown.parts.iter().zip(breakdown.figures());
+    let bars = parts.map(|(part, figures)| Bar {
         name: part.name.to_owned(),
         share: breakdown.share(part),
         style: part
             .stage
             .map_or_else(Style::new, |stage| theme.stage(stage)),
-        figures: breakdown.figures(part),
+        figures,
     });
     draw_bars(&bars.collect::<Vec<_>>(), canvas);
 }

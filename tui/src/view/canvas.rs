@@ -99,6 +99,12 @@ impl<'a> Canvas<'a> {
         self.drawn.rows.push((rect, scope.clone()));
     }
 
+    /// What is drawn at `rect` is the slow request of that number, which the mouse can select.
+    pub(super) fn is_outlier(&mut self, rect: Rect, number: u64) {
+        let rect = self.absolute(rect);
+        self.drawn.outliers.push((rect, number));
+    }
+
     /// What is drawn at `rect` is a title that rows can be sorted by; the leftmost comes first.
     pub(super) fn is_title(&mut self, rect: Rect, by: By) {
         let rect = self.absolute(rect);
@@ -118,7 +124,7 @@ impl<'a> Canvas<'a> {
     }
 
     /// Bars from 0 to `peak`, newest first in `values` and rightmost on the
-    /// screen. An absent value leaves its column empty.
+    /// screen. An absent value leaves its column empty, and so does 0; what is more is seen.
     pub(super) fn sparkline(
         &mut self,
         rect: Rect,
@@ -131,7 +137,8 @@ impl<'a> Canvas<'a> {
         // above a bar as well.
         for (x, value) in area.columns().rev().zip(values) {
             let eighths = u128::from(value.unwrap_or(0)) * u128::from(area.height) * 8;
-            let mut left = eighths / u128::from(peak.max(1));
+            let least = u128::from(eighths > 0);
+            let mut left = (eighths / u128::from(peak.max(1))).max(least);
             for cell in x.rows().rev() {
                 if left == 0 {
                     break;
@@ -157,5 +164,22 @@ impl<'a> Canvas<'a> {
             ..rect
         };
         moved.intersection(self.area)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_more_than_nothing_has_a_bar_however_little_it_is() {
+        let mut buffer = Buffer::empty(Rect::new(0, 0, 5, 2));
+        let mut drawn = Drawn::default();
+        let area = buffer.area;
+        let mut canvas = Canvas::new(&mut buffer, area, Theme::Monochrome, &mut drawn);
+        let values = [Some(1), Some(0), None, Some(u64::MAX), Some(u64::MAX / 2)];
+        canvas.sparkline(area, values.into_iter(), u64::MAX, Style::new());
+        let line = |y| (0..5).map(|x| buffer[(x, y)].symbol()).collect::<String>();
+        assert_eq!([line(0), line(1)], [" █   ", "▇█  ▁"]);
     }
 }

@@ -85,7 +85,7 @@ fn name_of(scope: &Scope, snapshot: &Snapshot) -> String {
         Scope::Process(id) => format!("process {id}"),
         Scope::Object(scope) => match snapshot.objects.iter().find(its) {
             Some(object) => object::name(object),
-            None => format!("({}): {}", scope.process, scope.hwpt),
+            None => format!("{} of process {}", object::hwpt(scope), scope.process),
         },
     }
 }
@@ -151,10 +151,12 @@ fn draw_sides(
 
 fn draw_apart(comparison: &Comparison, mut y: u16, canvas: &mut Canvas) -> u16 {
     let limit = if canvas.height() < APART_FROM { 1 } else { 3 };
-    let apart = compared::apart(comparison).unwrap_or_default();
-    for line in wrapped_to(&apart, canvas.width(), limit) {
-        canvas.put(0, y, &line, canvas.theme.alarm());
-        y += 1;
+    let told = [compared::apart(comparison), compared::left_out(comparison)];
+    for text in told.into_iter().flatten() {
+        for line in wrapped_to(&text, canvas.width(), limit) {
+            canvas.put(0, y, &line, canvas.theme.alarm());
+            y += 1;
+        }
     }
     y
 }

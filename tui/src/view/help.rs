@@ -15,6 +15,7 @@ const MEANINGS: &[(&str, &str)] = &[
     ("request", "IOMMU_HWPT_INVALIDATE or its driver call"),
     ("entry", "one element of a request's array"),
     ("submission", "one hand-over to a hardware queue"),
+    ("driver op", "with submissions; in request time without"),
     ("ent/req", "entries per request"),
     ("cmd/sub", "commands per submission"),
     ("total errors", "since the start; the rest is per interval"),

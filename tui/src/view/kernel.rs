@@ -4,17 +4,14 @@
 use hwptop_agent::snapshot::{InstanceSnapshot, ObjectSnapshot, Scope, Snapshot, Stage};
 use ratatui::{layout::Rect, style::Style};
 
-use super::{Canvas, chart, detail};
+use super::{Canvas, chart, detail, failures};
 use crate::{
     column::{Layout, Row, width_of},
     history::{History, KEPT},
-    object, stages,
+    stages,
     theme::{quiet, strong},
 };
 
-/// Below this height only the last failure is told.
-const FAILURES_FROM: u16 = 12;
-const FAILURES: usize = 3;
 /// Titles and one row: what objects are given before all stages are.
 const OBJECTS_LEAST: u16 = 2;
 /// The least for a chart, its caption and a blank line before it.
@@ -56,33 +53,12 @@ pub(super) fn draw(
         canvas.put(x, y, &split, Style::new());
         y += 1;
     }
-    y = draw_failures(history, instance, y, canvas);
+    let scope = Scope::Instance(instance.name.clone());
+    y = failures::draw(history, &scope, y, canvas);
     y = draw_stages(snapshot, instance, y, canvas);
     y = draw_objects(snapshot, Some(instance), y, canvas);
     let ahead = history.ahead(snapshot.interval, canvas.width());
     draw_chart(history, instance, ahead, y, canvas);
-}
-
-fn draw_failures(
-    history: &History,
-    instance: &InstanceSnapshot,
-    mut y: u16,
-    canvas: &mut Canvas,
-) -> u16 {
-    let most = if canvas.height() < FAILURES_FROM {
-        1
-    } else {
-        FAILURES
-    };
-    let scope = Scope::Instance(instance.name.clone());
-    let mut newest: Vec<_> = history.failures_of(&scope).take(most).collect();
-    newest.reverse();
-    for failed in newest {
-        let text = format!("failed: {}", object::failure(failed));
-        canvas.put(0, y, &text, canvas.theme.alarm());
-        y += 1;
-    }
-    y
 }
 
 fn draw_stages(

@@ -57,9 +57,20 @@ pub(super) fn lines(
         lines.push(Line::styled(text, theme.alarm()));
     }
     lines.push(Line::raw(""));
-    let parts = parts(event, theme);
+    let parts = parts(event, snapshot, theme);
     lines.push(bar(&parts, event.latency, width.min(BAR_MOST)));
-    lines.extend(parts.iter().map(|part| part.line(event.latency)));
+    let whole = nanos(event.latency).max(1) as f64;
+    let shares: Vec<f64> = parts
+        .iter()
+        .map(|part| nanos(part.time) as f64 / whole)
+        .collect();
+    let percents = figure::percents(&shares);
+    lines.extend(
+        parts
+            .iter()
+            .zip(&percents)
+            .map(|(part, percent)| part.line(percent)),
+    );
     lines.push(Line::raw(""));
     lines.extend(stack(event, width));
     lines
@@ -133,14 +144,12 @@ struct Part {
 }
 
 impl Part {
-    fn line(&self, whole: Duration) -> Line<'static> {
-        let share = nanos(self.time) as f64 / nanos(whole).max(1) as f64;
+    fn line(&self, percent: &str) -> Line<'static> {
         Line::from(vec![
             Span::styled(self.symbol, self.style),
             Span::raw(format!(
-                " {:>6} {:>5}  {}",
+                " {:>6} {percent:>5}  {}",
                 latency(self.time),
-                figure::percent(share),
                 self.name
             )),
         ])
@@ -148,7 +157,7 @@ impl Part {
 }
 
 /// Where its time went: parts that add up to the whole.
-fn parts(event: &SlowEvent, theme: Theme) -> Vec<Part> {
+fn parts(event: &SlowEvent, snapshot: &Snapshot, theme: Theme) -> Vec<Part> {
     let whole = event.latency;
     let part = |name: &str, symbol, time, style| Part {
         name: name.to_owned(),
@@ -181,7 +190,13 @@ fn parts(event: &SlowEvent, theme: Theme) -> Vec<Part> {
             theme.request(),
         ));
     } else {
-        let name = format!("{}: nothing inside it was timed", event.stage.name());
+        let why = match event.stage {
+            Stage::Submission | Stage::HostSubmission => "has no parts that are timed",
+            _ if snapshot.is_of_the_kernel() => "nothing inside it was timed",
+            // Static probes tell nothing that ties a submission to its request.
+            _ => "submissions are timed, but not by the request that made them",
+        };
+        let name = format!("{}: {why}", event.stage.name());
         parts.push(part(&name, "▒", whole, theme.request()));
     }
     if op.is_some() {

@@ -9,7 +9,7 @@ use ratatui::{
 use super::{
     Canvas, View,
     outlier::{self, ago, instance, latency, or_absent},
-    page, wrapped_to,
+    page, rows, wrapped_to,
 };
 use crate::{
     column::width_of,
@@ -148,7 +148,8 @@ pub(super) fn draw(view: &View, canvas: &mut Canvas) {
         None
     };
     let table = Rect::new(0, y, width, height);
-    draw_table(view, &shown, selected, &mut canvas.part(table));
+    let beside = canvas.width() - width;
+    draw_table(view, &shown, selected, beside, &mut canvas.part(table));
     if let Some((rect, lines)) = whole {
         let mut part = canvas.part(rect);
         for (y, line) in (0..).zip(lines.iter().take(usize::from(rect.height))) {
@@ -194,18 +195,17 @@ fn none(snapshot: &Snapshot) -> String {
     )
 }
 
-fn draw_table(view: &View, shown: &[&Outlier], selected: usize, canvas: &mut Canvas) {
+/// Draws the rows; `beside` them something else is so wide.
+fn draw_table(view: &View, shown: &[&Outlier], selected: usize, beside: u16, canvas: &mut Canvas) {
     let height = usize::from(canvas.height());
-    let scrolls = shown.len() + 1 > height;
-    let room = height.saturating_sub(1 + usize::from(scrolls && height > 2));
+    // The last line says what is not shown: rows, columns.
+    let room = height.saturating_sub(1 + usize::from(height > 2));
     view.place.extent.set(Extent {
         lines: room,
         beyond: shown.len().saturating_sub(room),
     });
-    // The selected one stays in the middle, but for the ends.
-    let first = selected
-        .saturating_sub(room / 2)
-        .min(shown.len().saturating_sub(room));
+    let first = rows::top(view.place.top.get(), selected, room, shown.len());
+    canvas.is_scrolled_to(first);
     let rows = &shown[first..(first + room).min(shown.len())];
     let cells: Vec<Vec<String>> = COLUMNS
         .iter()
@@ -216,7 +216,8 @@ fn draw_table(view: &View, shown: &[&Outlier], selected: usize, canvas: &mut Can
         })
         .collect();
     let mut x = MARKER;
-    for (column, width) in fitting(&cells, canvas.width()) {
+    let fit = fitting(&cells, canvas.width());
+    for &(column, width) in &fit {
         let (title, cells) = (COLUMNS[column].title, &cells[column]);
         for (y, text) in (0..).zip([title].into_iter().chain(cells.iter().map(String::as_str))) {
             let style = match rows.get(usize::from(y).wrapping_sub(1)) {
@@ -240,8 +241,28 @@ fn draw_table(view: &View, shown: &[&Outlier], selected: usize, canvas: &mut Can
             Style::new().add_modifier(Modifier::REVERSED),
         );
     }
-    if scrolls && height > 2 {
-        page::more(first, shown.len() - first - rows.len(), canvas);
+    for (y, row) in (1..).zip(rows) {
+        canvas.is_outlier(Rect::new(0, y, canvas.width(), 1), row.number);
+    }
+    if height > 2 {
+        let below = shown.len() - first - rows.len();
+        if first + below > 0 {
+            page::more(first, below, canvas);
+        }
+        let all = fitting(&cells, u16::MAX);
+        let wide = all.iter().map(|(_, width)| width + GAP).sum::<u16>();
+        let note = match all.len() - fit.len() {
+            0 => return,
+            1 => "1 more column".to_owned(),
+            count => format!("{count} more columns"),
+        };
+        let note = format!("{note} at {} wide", MARKER + wide - GAP + beside);
+        canvas.put_right(
+            canvas.width(),
+            canvas.height().saturating_sub(1),
+            &note,
+            quiet(),
+        );
     }
 }
 

@@ -5,25 +5,23 @@ use std::borrow::Cow;
 
 use hwptop_agent::{
     InstanceKind,
-    snapshot::{Activity, InstanceSnapshot, ObjectSnapshot, Scope, Stage},
+    snapshot::{Activity, InstanceSnapshot, Scope, Stage},
 };
 use ratatui::{layout::Rect, style::Style};
 
-use super::{Canvas, View, advice, bars, curve, heat, wrapped_to};
+use super::{Canvas, View, advice, bars, curve, failures, heat, wrapped_to};
 use crate::{
     breakdown::Breakdown,
     column::{Layout, Row, width_of},
     costs, figure,
     members::{self, Member},
-    object,
     theme::{quiet, strong},
 };
 
 mod behind;
 
-/// Failed requests told of, and below which height only the last, and costs in one line.
-const FAILURES: usize = 3;
-const FAILURES_FROM: u16 = 12;
+/// Below this height costs have one line.
+const COSTS_FROM: u16 = 12;
 /// The height from which on there are headings and blank lines.
 const ROOMY: u16 = 20;
 /// The width from which on bars and curves are beside the heat map.
@@ -100,7 +98,7 @@ fn draw_top(part: &Part, canvas: &mut Canvas) -> u16 {
         return 2;
     };
     let snapshot = part.view.snapshot;
-    let errors = errors(part);
+    let errors = part.scope.errors(snapshot);
     let did = Cow::Borrowed(&**did);
     let row = Row::part("", InstanceKind::Hardware, did, snapshot.interval, errors);
     let layout = Layout::fit_unnamed(canvas.width());
@@ -133,23 +131,8 @@ fn draw_top(part: &Part, canvas: &mut Canvas) -> u16 {
         }
     }
     y = draw_costs(part, y, canvas);
-    draw_failures(part, y, canvas)
-}
-
-/// Errors since the measurement began. No distributions are added up for them.
-fn errors(part: &Part) -> u64 {
-    let snapshot = part.view.snapshot;
-    let its = |one: &&ObjectSnapshot| part.scope.has(snapshot, one);
-    match part.scope {
-        Scope::Process(_) | Scope::Object(_) => {
-            let objects = snapshot.objects.iter().filter(its);
-            objects.fold(0, |sum, one| sum.saturating_add(one.total.errors()))
-        }
-        Scope::Everything | Scope::Instance(_) => {
-            let total = part.scope.total(snapshot);
-            total.map_or(0, |total| total.errors())
-        }
-    }
+    let history = &part.view.app.picture().history;
+    failures::draw(history, part.scope, y, canvas)
 }
 
 /// The line that says what the screen is of.
@@ -240,33 +223,12 @@ fn draw_costs(part: &Part, y: u16, canvas: &mut Canvas) -> u16 {
     }
     // The counts are the whole process's, where the screen is of a part of it.
     let text = format!("{}: {}", perf.of, each.join("; "));
-    let limit = if canvas.height() < FAILURES_FROM {
-        1
-    } else {
-        2
-    };
+    let limit = if canvas.height() < COSTS_FROM { 1 } else { 2 };
     let lines = wrapped_to(&text, canvas.width(), limit);
     for (y, line) in (y..).zip(&lines) {
         canvas.put(0, y, line, Style::new());
     }
     y.saturating_add(u16::try_from(lines.len()).unwrap_or(u16::MAX))
-}
-
-fn draw_failures(part: &Part, mut y: u16, canvas: &mut Canvas) -> u16 {
-    let most = if canvas.height() < FAILURES_FROM {
-        1
-    } else {
-        FAILURES
-    };
-    let history = &part.view.app.picture().history;
-    let mut newest: Vec<_> = history.failures_of(part.scope).take(most).collect();
-    newest.reverse();
-    for failed in newest {
-        let text = format!("failed: {}", object::failure(failed));
-        canvas.put(0, y, &text, canvas.theme.alarm());
-        y += 1;
-    }
-    y
 }
 
 fn draw_body(part: &Part, canvas: &mut Canvas) {

@@ -11,6 +11,8 @@ use crate::{
 
 const SIGN: &str = "/";
 const KEYS: &str = "Enter keeps  Esc drops";
+/// The least that what is typed keeps beside them.
+const TYPED_LEAST: u16 = 16;
 
 pub(super) fn draw(prompt: &Prompt, canvas: &mut Canvas) {
     let line = Rect {
@@ -22,11 +24,22 @@ pub(super) fn draw(prompt: &Prompt, canvas: &mut Canvas) {
     let mut line = canvas.part(line);
     line.clear();
     let x = line.put(0, 0, SIGN, strong());
+    let keys = width_of(KEYS) + 2;
+    let keys = if x + TYPED_LEAST + keys <= line.width() {
+        keys
+    } else {
+        0
+    };
+    if keys > 0 {
+        line.put_right(line.width(), 0, KEYS, quiet());
+    }
     // The cursor is seen, and what is left of it.
-    let room = usize::from(line.width().saturating_sub(x + 1));
+    let width = line.width().saturating_sub(keys);
+    let mut line = line.part(Rect::new(0, 0, width, 1));
+    let room = usize::from(width.saturating_sub(x + 1));
     let skipped = prompt.input.cursor().saturating_sub(room);
     let typed: String = prompt.input.value().chars().skip(skipped).collect();
-    let end = line.put(x, 0, &typed, strong()) + 1;
+    line.put(x, 0, &typed, strong());
     let before = prompt.input.cursor() - skipped;
     let cursor = Rect {
         x: x.saturating_add(u16::try_from(before).unwrap_or(u16::MAX)),
@@ -35,7 +48,4 @@ pub(super) fn draw(prompt: &Prompt, canvas: &mut Canvas) {
         height: 1,
     };
     line.restyle(cursor, badge(strong()));
-    if end + width_of(KEYS) < line.width() {
-        line.put_right(line.width(), 0, KEYS, quiet());
-    }
 }

@@ -286,7 +286,7 @@ fn all_of_the_help_can_be_scrolled_to_on_a_low_screen() {
     press(&mut app, KeyCode::Char('?'));
     let whole = screen(&app, (60, 50));
     let wanted: Vec<&str> = whole.lines().filter(|line| line.starts_with('│')).collect();
-    assert_eq!(wanted.len(), 40);
+    assert_eq!(wanted.len(), 41);
     let low = (60, 12);
     let top = screen(&app, low);
     let mut seen = Vec::new();
@@ -296,14 +296,14 @@ fn all_of_the_help_can_be_scrolled_to_on_a_low_screen() {
     }
     assert!(wanted.iter().all(|line| seen.iter().any(|one| one == line)));
     let last = screen(&app, low);
-    assert!(last.contains("more: ↑ 31  ↓ 0"), "{last}");
+    assert!(last.contains("more: ↑ 32  ↓ 0"), "{last}");
     for (key, shown) in [(KeyCode::Home, &top), (KeyCode::End, &last)] {
         press(&mut app, key);
         assert_eq!(screen(&app, low), *shown);
     }
     press(&mut app, KeyCode::PageUp);
     let above = screen(&app, low);
-    assert!(above.contains("more: ↑ 22  ↓ 9"), "{above}");
+    assert!(above.contains("more: ↑ 23  ↓ 9"), "{above}");
     press(&mut app, KeyCode::PageDown);
     assert_eq!(screen(&app, low), last);
     press(&mut app, KeyCode::Char('?'));

@@ -103,3 +103,25 @@ fn what_is_narrowed_has_what_belongs_to_the_part_and_nothing_else() {
     let object = Scope::of_object(&whole, &whole.objects[1]).unwrap();
     assert_eq!(parts(&object), (1, 1, 1));
 }
+
+#[test]
+fn the_errors_of_a_part_are_those_of_what_belongs_to_it() {
+    let mut snapshot = snapshot();
+    for (errors, one) in (1..).zip(&mut snapshot.instances) {
+        one.total.request.errors = 100 * errors;
+    }
+    for (errors, one) in (1..).zip(&mut snapshot.objects) {
+        one.total.request.errors = errors;
+    }
+    let object = Scope::of_object(&snapshot, &snapshot.objects[1]).unwrap();
+    let all = [
+        (Scope::Everything, 300),
+        (Scope::Instance("dmar1".to_owned()), 200),
+        (Scope::Instance("dmar2".to_owned()), 0),
+        (Scope::Process(10), 3),
+        (object, 2),
+    ];
+    for (scope, errors) in all {
+        assert_eq!(scope.errors(&snapshot), errors, "{scope:?}");
+    }
+}

@@ -35,12 +35,8 @@ pub(super) fn title(part: &Part) -> String {
         Scope::Object(own) => {
             let instance = own.instance.as_deref();
             let on = instance.map_or_else(String::new, |name| format!(" on {name}"));
-            let context = match own.context {
-                None | Some(0) => String::new(),
-                Some(context) => format!(" (context {context})"),
-            };
             let process = process(part, own.process);
-            format!("HWPT {}{context} of {process}{on}", own.hwpt)
+            format!("{} of {process}{on}", object::hwpt(own))
         }
     }
 }

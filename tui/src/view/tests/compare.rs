@@ -142,7 +142,7 @@ fn what_is_not_taken_alike_is_named_in_all_sizes() {
     for size in SIZES {
         let shown = screen(&app, size);
         assert!(
-            shown.contains("! not taken alike: kind of target (model, then kernel)"),
+            shown.contains("! not taken alike: kind of target (model:vtd, then kernel)"),
             "{shown}"
         );
     }
@@ -381,4 +381,23 @@ fn a_comparison_is_of_the_part_that_one_looks_at_also_from_its_slow_requests() {
         let selected = selected.map(|name| Scope::Instance(name.to_owned()));
         assert_eq!(place.selected, selected, "{keys:?}");
     }
+}
+
+#[test]
+fn parts_that_are_left_out_of_a_comparison_are_told() {
+    let mut many = fixture::kernel::thousand_objects();
+    let template = many.instances[0].clone();
+    let objects = many.objects.len();
+    for number in 0..1100_u16 {
+        let mut one = template.clone();
+        (one.number, one.name) = (1000 + number, format!("dmar{}", 1000 + number));
+        many.instances.push(one);
+    }
+    let app = comparing(&[fixture::kernel::host()], vec![many]);
+    let shown = screen(&app, (120, 30));
+    assert!(
+        shown.contains("! instances and HWPTs left out"),
+        "{objects}: {shown}"
+    );
+    assert!(shown.contains("in live"), "{shown}");
 }

@@ -2,6 +2,8 @@ use std::time::Duration;
 
 use hwptop_agent::snapshot::Scope;
 
+use ratatui::crossterm::event::{KeyModifiers, MouseButton, MouseEvent, MouseEventKind};
+
 use super::*;
 use crate::screen::Screen;
 
@@ -181,4 +183,103 @@ fn extreme_slow_requests_are_drawn() {
         }
         press(&mut app, KeyCode::Down);
     }
+}
+
+fn mouse(app: &mut App, kind: MouseEventKind, (column, row): (usize, usize)) {
+    app.on_mouse(MouseEvent {
+        kind,
+        column: u16::try_from(column).unwrap(),
+        row: u16::try_from(row).unwrap(),
+        modifiers: KeyModifiers::NONE,
+    });
+}
+
+/// The line of the screen with the marked row.
+fn marked(screen: &str) -> usize {
+    let row = screen.lines().position(|line| line.starts_with("> "));
+    row.unwrap_or_else(|| panic!("no row is marked:\n{screen}"))
+}
+
+#[test]
+fn the_mouse_selects_opens_and_scrolls_and_nothing_moves_under_a_click() {
+    let mut app = on_outliers((0..300).map(later));
+    let size = (120, 30);
+    for _ in 0..9 {
+        press(&mut app, KeyCode::PageDown);
+    }
+    let before = screen(&app, size);
+    let rows = |screen: &str| {
+        let rows = screen.lines().filter(|line| line.contains(" dmar0 "));
+        rows.map(|row| row[2..].to_owned()).collect::<Vec<_>>()
+    };
+    let at = marked(&before);
+    for line in [at - 1, at - 3] {
+        mouse(
+            &mut app,
+            MouseEventKind::Down(MouseButton::Left),
+            (20, line),
+        );
+        let clicked = screen(&app, size);
+        assert_eq!(marked(&clicked), line);
+        assert_eq!(rows(&clicked), rows(&before), "nothing moves");
+    }
+    mouse(&mut app, MouseEventKind::ScrollDown, (20, at));
+    assert_eq!(marked(&screen(&app, size)), at);
+    let number = app.screens.here().outlier.unwrap();
+    mouse(&mut app, MouseEventKind::Down(MouseButton::Left), (20, at));
+    assert_eq!(app.screens.here().screen, Screen::Outlier(number));
+    // Beside the rows nothing is hit.
+    press(&mut app, KeyCode::Esc);
+    let before = screen(&app, size);
+    for line in [0, 29] {
+        mouse(
+            &mut app,
+            MouseEventKind::Down(MouseButton::Left),
+            (20, line),
+        );
+        assert_eq!(screen(&app, size), before);
+    }
+}
+
+#[test]
+fn columns_that_there_is_no_room_for_are_told_with_the_width_that_has_them() {
+    let app = on_outliers([fixture::slow::host()]);
+    let shown = screen(&app, (120, 30));
+    let line = shown
+        .lines()
+        .find(|line| line.contains("more column"))
+        .unwrap();
+    let (_, wide) = line.split_once("at ").unwrap();
+    let wide: u16 = wide.split(' ').next().unwrap().parse().unwrap();
+    assert!(!shown.contains("driver op  "), "{shown}");
+    let all = screen(&app, (wide, 30));
+    assert!(
+        !all.contains("more column") && all.contains("count/commands"),
+        "{all}"
+    );
+    assert!(screen(&app, (wide - 1, 30)).contains("1 more column at"));
+}
+
+#[test]
+fn what_is_not_timed_inside_a_request_of_a_model_says_why() {
+    let mut modelled = fixture::snapshot();
+    modelled.slow = fixture::slow::host().slow;
+    for event in &mut modelled.slow {
+        (event.driver_op, event.submissions) = (None, None);
+    }
+    let mut app = on_outliers([modelled]);
+    let mut shown = String::new();
+    for _ in 0..4 {
+        shown += &screen(&app, (120, 30));
+        press(&mut app, KeyCode::Down);
+    }
+    assert!(!shown.contains("nothing inside it was timed"), "{shown}");
+    assert!(
+        shown.contains("request: submissions are timed, but not by the request"),
+        "{shown}"
+    );
+    assert!(
+        shown.contains("submission: has no parts that are timed"),
+        "{shown}"
+    );
 }

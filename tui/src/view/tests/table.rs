@@ -234,6 +234,17 @@ fn keys_go_to_the_open_filter_and_to_nothing_else() {
 }
 
 #[test]
+fn a_filter_that_is_longer_than_the_screen_leaves_its_hint_and_its_end() {
+    for width in [60, 80] {
+        let mut app = showing(different());
+        type_in(&mut app, &format!("/{}end", "x".repeat(100)));
+        let shown = screen(&app, (width, 24));
+        let line = shown.lines().last().unwrap();
+        assert!(line.contains("xend   Enter keeps  Esc drops"), "{line}");
+    }
+}
+
+#[test]
 fn the_job_is_suspended_also_while_a_filter_is_typed_and_comes_back_to_it() {
     let mut app = showing(different());
     type_in(&mut app, "/41");
