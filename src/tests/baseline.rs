@@ -117,6 +117,8 @@ fn the_dashboard_compares_and_takes_a_new_baseline() {
     terminal.keys("Tab");
     says("stage submission");
     terminal.keys("b");
+    says("once more replaces the baseline");
+    terminal.keys("b");
     says("this session");
     terminal.keys("q");
     eventually("the shell is back", || terminal.is_at_prompt());
