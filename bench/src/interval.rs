@@ -41,13 +41,14 @@ impl Interval {
     }
 }
 
-fn sorted(values: &[f64]) -> Vec<f64> {
+pub(crate) fn sorted(values: &[f64]) -> Vec<f64> {
     let mut values = values.to_vec();
     values.sort_by(f64::total_cmp);
     values
 }
 
-fn median(sorted: &[f64]) -> Option<f64> {
+/// The middle one, or the mean of the two in the middle; `None` where there is none.
+pub(crate) fn median(sorted: &[f64]) -> Option<f64> {
     let middle = sorted.len() / 2;
     Some(if sorted.len() % 2 == 1 {
         *sorted.get(middle)?

@@ -19,6 +19,7 @@ pub mod run_file;
 #[cfg(test)]
 mod script;
 pub mod staged;
+pub mod statistics;
 pub mod suite;
 mod terminal;
 mod timed;
