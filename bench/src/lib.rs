@@ -7,9 +7,11 @@
 //! ```
 
 pub mod calibration;
+pub mod compare;
 mod cpus;
 mod environment;
 pub mod fleet;
+pub mod gate;
 mod interval;
 pub mod load;
 pub mod metric;

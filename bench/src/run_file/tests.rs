@@ -273,7 +273,9 @@ fn what_is_better_or_worse_can_be_compared_in_the_order_of_the_suite() {
     assert_eq!(
         keys,
         [
+            "commands_per_sync{batch=1,instance=a} 1",
             "ns_per_entry{batch=1,instance=a} 900",
+            "commands_per_sync{batch=64,instance=a} 1",
             "ns_per_entry{batch=64,instance=a} 900",
             // 200 latencies have 20 beyond their 90th percentile, and 2 beyond the next.
             "request_latency_p50{batch=64,instance=a} 703",

@@ -1,0 +1,15 @@
+//! Whether a change made a suite slower: measured until that is told, or the time is up.
+//!
+//! ```text
+//! Rules ─▶ Gate ─▶ looks at 10, 15, 23… pairs ─▶ all PASS ───────────────────▶ PASS
+//!            │                                 ├▶ FAIL ─▶ fresh pairs ─▶ FAIL ─▶ FAIL
+//!            └─────────── more pairs ◀─────────┴▶ neither ─▶ time is up ─▶ INDETERMINATE
+//! ```
+
+mod judged;
+mod rules;
+mod sequence;
+
+pub use judged::{Judged, JudgedRow};
+pub use rules::{Action, MetricRule, Rules};
+pub use sequence::{Gate, Next, Phase};

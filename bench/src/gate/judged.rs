@@ -1,0 +1,62 @@
+use super::{Action, Rules};
+use crate::compare::{Comparison, Row, Verdict};
+
+/// What a gate found.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Judged {
+    /// The worst of those that the rules let fail it.
+    pub verdict: Verdict,
+    /// Each metric that a rule is for.
+    pub rows: Vec<JudgedRow>,
+    /// Pairs, or runs, that were measured.
+    pub runs: usize,
+    /// How many of those were fresh ones that a FAIL was to be confirmed by.
+    pub fresh: usize,
+    /// How often it looked.
+    pub looks: usize,
+}
+
+/// A metric and its verdict.
+#[derive(Clone, Debug, PartialEq)]
+pub struct JudgedRow {
+    /// Its figures; of the fresh runs where a FAIL was to be confirmed.
+    pub row: Row,
+    /// What does not matter of it, as a part.
+    pub floor: f64,
+    /// What becomes of the verdict.
+    pub action: Action,
+    /// The verdict.
+    pub verdict: Verdict,
+}
+
+impl JudgedRow {
+    /// The rows of `comparison` that there is a rule for.
+    pub(super) fn all(comparison: Comparison, rules: &Rules) -> Vec<Self> {
+        let judged = |mut row: Row| {
+            let rule = rules.of(&row.key)?;
+            row.better = rule.better.unwrap_or(row.better);
+            Some(Self {
+                floor: rule.floor,
+                action: rule.action,
+                verdict: row.verdict(rule.floor, rules.confidence),
+                row,
+            })
+        };
+        comparison.rows.into_iter().filter_map(judged).collect()
+    }
+
+    /// Whether the gate hangs on it.
+    #[must_use]
+    pub fn counts(&self) -> bool {
+        self.action == Action::Fail
+    }
+}
+
+impl Judged {
+    /// The worst verdict of the rows that count; where none does, nothing was told.
+    pub(super) fn worst(rows: &[JudgedRow]) -> Verdict {
+        let counting = rows.iter().filter(|row| row.counts());
+        let worst = counting.map(|row| row.verdict).max();
+        worst.unwrap_or(Verdict::Indeterminate)
+    }
+}
