@@ -18,6 +18,7 @@ signal before it was done."
 
 mod agent;
 mod bench;
+mod gate;
 mod look;
 mod record;
 mod replay;
@@ -29,6 +30,7 @@ pub(crate) use bench::{
     AgentCostArgs, AttachCostArgs, BatchingArgs, BenchCommand, DashboardArgs, FrontEndArgs,
     IntegrityArgs, PoliciesArgs, ProbeCostArgs, RunsArgs, of_one_process,
 };
+pub(crate) use gate::{CompareArgs, GateArgs, GateFormat};
 pub(crate) use look::LookArgs;
 pub(crate) use record::{HindsightArgs, RecordArgs, length, window};
 pub(crate) use replay::ReplayFileArgs;
@@ -78,6 +80,7 @@ Examples:
   hwptop doctor                          what can be observed here, what cannot
   hwptop bench batching -o run.json      what is batching worth?
   hwptop report run.json -o report/      draw it
+  hwptop gate batching --against OTHER   is it slower than another hwptop?
   hwptop record -- CMD                   keep what happened while CMD ran
   hwptop replay hwptop-recording.jsonl   look at it again
   hwptop record --commands -- CMD        what IOMMUs are told while CMD runs
@@ -114,6 +117,12 @@ pub(crate) enum Command {
     /// Measure; `hwptop bench list` tells what
     #[command(subcommand, after_help = EXIT_CODES)]
     Bench(BenchCommand),
+    /// Compare run files: effect, interval and verdict of each metric
+    #[command(after_help = gate::COMPARE_HELP)]
+    Compare(CompareArgs),
+    /// Measure a change against what was before it, and judge: for CI
+    #[command(after_help = gate::GATE_HELP)]
+    Gate(GateArgs),
     /// Draw a report from run files: Markdown, SVG and PNG
     #[command(after_help = EXIT_CODES)]
     Report(ReportArgs),

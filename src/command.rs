@@ -6,8 +6,10 @@ mod baseline;
 mod bench;
 mod beside;
 mod captures;
+mod compare;
 mod doctor;
 mod feed;
+mod gate;
 mod live;
 mod record;
 mod replay;
@@ -20,7 +22,9 @@ pub(crate) use bench::{
     agent_cost, attach_cost, batching, dashboard as bench_dashboard, front_end, integrity,
     list_suites, policies, probe_cost,
 };
+pub(crate) use compare::compare;
 pub(crate) use doctor::doctor;
+pub(crate) use gate::gate;
 pub(crate) use record::record;
 pub(crate) use replay::replay;
 pub(crate) use report::report;

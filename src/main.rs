@@ -29,6 +29,8 @@ fn main() -> ExitCode {
         Some(Command::Bench(BenchCommand::AgentCost(args))) => command::agent_cost(&args),
         Some(Command::Bench(BenchCommand::AttachCost(args))) => command::attach_cost(&args),
         Some(Command::Bench(BenchCommand::Dashboard(args))) => command::bench_dashboard(&args),
+        Some(Command::Compare(args)) => command::compare(&args),
+        Some(Command::Gate(args)) => return ended(command::gate(&args)),
         Some(Command::Report(args)) => command::report(&args),
         Some(Command::Replay(args)) => command::replay(&args),
         Some(Command::Agent(args)) => command::agent(args),

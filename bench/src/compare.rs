@@ -210,6 +210,25 @@ impl Row {
     }
 }
 
+/// How many times as wide intervals are where the same runs are not taken as pairs: the median of
+/// all metrics whose intervals have a width.
+#[must_use]
+pub fn narrowing(base: &[ProcessRun], new: &[ProcessRun], confidence: Confidence) -> Option<f64> {
+    let [paired, unpaired] =
+        [true, false].map(|is_paired| Comparison::of(base, new, is_paired, confidence).rows);
+    let width = |row: &Row| {
+        let ratio = row.ratio.as_ref().ok()?;
+        Some(ratio.high.ln() - ratio.low.ln())
+    };
+    let ratios: Vec<f64> = paired
+        .iter()
+        .zip(&unpaired)
+        .filter_map(|(paired, unpaired)| Some(width(unpaired)? / width(paired)?))
+        .filter(|ratio| ratio.is_finite())
+        .collect();
+    Row::median(&ratios)
+}
+
 /// A column of each metric, a row of each run.
 struct Table {
     columns: Vec<(Key, Vec<Option<f64>>)>,

@@ -8,8 +8,10 @@
 
 mod judged;
 mod rules;
+mod run;
 mod sequence;
 
 pub use judged::{Judged, JudgedRow};
 pub use rules::{Action, MetricRule, Rules};
+pub use run::{Outcome, Progress};
 pub use sequence::{Gate, Next, Phase};

@@ -131,20 +131,20 @@ pub(crate) fn probe_cost(args: &ProbeCostArgs) -> Result<(), Failure> {
 
 /// One line on a terminal's standard error that says what goes on; plain lines
 /// elsewhere.
-struct Progress {
+pub(super) struct Progress {
     terminal: bool,
     started: Instant,
 }
 
 impl Progress {
-    fn start() -> Self {
+    pub(super) fn start() -> Self {
         Self {
             terminal: io::stderr().is_terminal(),
             started: Instant::now(),
         }
     }
 
-    fn show(&self, what: &str) {
+    pub(super) fn show(&self, what: &str) {
         let seconds = self.started.elapsed().as_secs();
         let mut err = io::stderr();
         // Progress that nobody can read is no reason to stop.
@@ -155,7 +155,7 @@ impl Progress {
         };
     }
 
-    fn clear(&self) {
+    pub(super) fn clear(&self) {
         if self.terminal {
             let _ = write!(io::stderr(), "\r\x1b[K");
         }

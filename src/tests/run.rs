@@ -137,3 +137,22 @@ impl Drop for Background {
         let _ = self.child.wait();
     }
 }
+
+/// The points of a run file's only process.
+pub fn points(run: &Value) -> &Vec<Value> {
+    run["runs"][0]["points"].as_array().expect("points")
+}
+
+/// A count of a run file's point.
+pub fn count(point: &Value, metric: &str) -> u64 {
+    let value = point["figures"][metric]["value"].as_f64();
+    let value = value.unwrap_or_else(|| panic!("{metric} is not in {point}"));
+    assert!(value >= 0.0 && value.fract() == 0.0, "{metric} is {value}");
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "whole, and below 2^53"
+    )]
+    let count = value as u64;
+    count
+}

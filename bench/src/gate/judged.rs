@@ -1,5 +1,12 @@
 use super::{Action, Rules};
-use crate::compare::{Comparison, Row, Verdict};
+use crate::{
+    compare::{Comparison, Row, Verdict},
+    metric::Better,
+    statistics::criterion_rule::{self, Decision},
+};
+
+/// Draws for criterion's rule: a hundredth of its own, for each metric of every comparison.
+const DRAWS: usize = 1000;
 
 /// What a gate found.
 #[derive(Clone, Debug, PartialEq)]
@@ -30,8 +37,9 @@ pub struct JudgedRow {
 }
 
 impl JudgedRow {
-    /// The rows of `comparison` that there is a rule for.
-    pub(super) fn all(comparison: Comparison, rules: &Rules) -> Vec<Self> {
+    /// The rows of `comparison` that there is a rule for, judged as they are.
+    #[must_use]
+    pub fn all(comparison: Comparison, rules: &Rules) -> Vec<Self> {
         let judged = |mut row: Row| {
             let rule = rules.of(&row.key)?;
             row.better = rule.better.unwrap_or(row.better);
@@ -43,6 +51,21 @@ impl JudgedRow {
             })
         };
         comparison.rows.into_iter().filter_map(judged).collect()
+    }
+
+    /// What criterion's default rule says of the same figures, one of each process; of rates, their
+    /// reciprocals.
+    #[must_use]
+    pub fn criterion(&self) -> Option<Decision> {
+        let times = |figures: &[f64]| -> Vec<f64> {
+            let time = |figure: &f64| match self.row.better {
+                Better::Lower => *figure,
+                Better::Higher => 1.0 / figure,
+            };
+            figures.iter().map(time).collect()
+        };
+        let (base, new) = (times(&self.row.base), times(&self.row.new));
+        criterion_rule::verdict(&base, &new, DRAWS).map(|verdict| verdict.decision)
     }
 
     /// Whether the gate hangs on it.

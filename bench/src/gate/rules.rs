@@ -5,7 +5,7 @@ use serde::{Deserialize, Deserializer, de::Error as _};
 use crate::{
     metric::{Better, LATENCIES, METRICS, PERCENTILES},
     run_file::Key,
-    statistics::{Confidence, ratio::RUNS_LEAST},
+    statistics::{Confidence, ratio::{RUNS_LEAST, RUNS_MAX}},
 };
 
 /// What a gate is to hold, and how surely.
@@ -160,7 +160,7 @@ fn least<'de, D: Deserializer<'de>>(from: D) -> Result<usize, D::Error> {
 }
 
 fn most<'de, D: Deserializer<'de>>(from: D) -> Result<usize, D::Error> {
-    within("most", from, RUNS_LEAST, 10_000)
+    within("most", from, RUNS_LEAST, RUNS_MAX)
 }
 
 fn within<'de, D: Deserializer<'de>>(
@@ -234,7 +234,7 @@ mod tests {
             ("confidence = nan", "confidence is NaN"),
             ("budget_s = 0", "budget_s is 0, must be 1 to 86400"),
             ("least = 4", "least is 4, must be 5 to 1000"),
-            ("most = 0", "most is 0, must be 5 to 10000"),
+            ("most = 0", "most is 0, must be 5 to 1000"),
             ("leest = 10", "unknown field `leest`"),
             (
                 "[[metric]]\nname = \"ns_per_entri\"\nfloor = 0.1",

@@ -3,19 +3,23 @@
 use std::{
     env, io,
     path::Display,
-    sync::atomic::Ordering,
+    sync::atomic::{AtomicBool, Ordering},
     time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 
 use hwptop_bench::{
     Measuring, ProcessError, Turns, TurnsError,
+    gate::Rules,
     run_file::{Draft, Environment, Kind, Point, ProcessRun, RunFile, SCHEMA},
 };
 
 use super::{Progress, REVISION, print};
 use crate::{
     cli::{RunsArgs, of_one_process},
-    command::signals::stop_flag,
+    command::{
+        compare::{self, Compared},
+        signals::stop_flag,
+    },
     failure::Failure,
     output::remark,
 };
@@ -105,36 +109,7 @@ pub(super) fn several(args: &RunsArgs) -> Result<(), Failure> {
     let own = measuring(env::current_exe()?)?;
     let base = args.against.clone().map(measuring).transpose()?;
     let mut turns = Turns::new(own, base);
-    let progress = Progress::start();
-    let started = Instant::now();
-    let what = match &args.against {
-        Some(_) => "turn",
-        None => "process",
-    };
-    for done in 0..args.runs {
-        let left = match done {
-            0 => String::new(),
-            _ => format!(", about {} left", left(started.elapsed(), done, args.runs)),
-        };
-        progress.show(&format!("{what} {} of {}{left}", done + 1, args.runs));
-        match turns.turn(&stop) {
-            Ok(()) => {}
-            Err(TurnsError::Process(ProcessError::Stopped)) => break,
-            // What was measured until then is kept.
-            Err(error) if turns.file().is_some() => {
-                progress.clear();
-                remark(&format!("{error}"));
-                break;
-            }
-            Err(error @ TurnsError::Differ(_)) => return Err(Failure::input(error)),
-            Err(error) => return Err(Failure::cannot(error)),
-        }
-        if let Some(why) = turns.dropped() {
-            progress.clear();
-            remark(&format!("a turn is dropped: {why}"));
-        }
-    }
-    progress.clear();
+    measure(args, &mut turns, &stop)?;
     let stopped = |measured: usize| {
         let why = if stop.load(Ordering::Relaxed) {
             Failure::Interrupted
@@ -156,12 +131,50 @@ pub(super) fn several(args: &RunsArgs) -> Result<(), Failure> {
     if let Some(path) = write(draft, args, &run)? {
         remark(&format!("wrote {path}"));
     }
-    print::several(&mut io::stdout().lock(), &run, args.format)?;
+    match Compared::in_turns(&run, &Rules::default()) {
+        Some(compared) => compare::print(&compared, args.format)?,
+        None => print::several(&mut io::stdout().lock(), &run, args.format)?,
+    }
     if done == args.runs as usize {
         Ok(())
     } else {
         Err(stopped(measured))
     }
+}
+
+/// As many turns as are asked for, or as there are until `stop` is set or processes fail.
+fn measure(args: &RunsArgs, turns: &mut Turns, stop: &AtomicBool) -> Result<(), Failure> {
+    let progress = Progress::start();
+    let started = Instant::now();
+    let what = match &args.against {
+        Some(_) => "turn",
+        None => "process",
+    };
+    for done in 0..args.runs {
+        let left = match done {
+            0 => String::new(),
+            _ => format!(", about {} left", left(started.elapsed(), done, args.runs)),
+        };
+        progress.show(&format!("{what} {} of {}{left}", done + 1, args.runs));
+        match turns.turn(stop) {
+            Ok(()) => {}
+            Err(TurnsError::Process(ProcessError::Stopped)) => break,
+            // What was measured until then is kept.
+            Err(error) if turns.file().is_some() => {
+                progress.clear();
+                remark(&format!("{error}"));
+                break;
+            }
+            Err(error @ TurnsError::Differ(_)) => return Err(Failure::input(error)),
+            Err(error) => return Err(Failure::cannot(error)),
+        }
+        if let Some(why) = turns.dropped() {
+            progress.clear();
+            remark(&format!("a turn is dropped: {why}"));
+        }
+    }
+    progress.clear();
+    Ok(())
 }
 
 /// What `all` will take beyond what `done` of them took.

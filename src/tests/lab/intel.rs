@@ -4,6 +4,7 @@
 use serde_json::{Value, json};
 
 use super::guest::{is_whole, run, total};
+use crate::run::{count, points};
 
 const PROFILE: &str = "x86-intel";
 
@@ -54,11 +55,8 @@ fn every_request_and_entry_is_counted_by_nested_hwpt_and_by_viommu() {
     // Each process has one object, and the driver in it counted the same.
     for name in ["hwpt", "viommu"] {
         let driver = left.snapshot(name).0;
-        let points = driver["points"].as_array().expect("points");
-        let sum = |figure: &str| -> u64 {
-            let figures = points.iter().map(|point| &point[figure]);
-            figures.filter_map(Value::as_u64).sum()
-        };
+        let points = points(&driver);
+        let sum = |metric: &str| -> u64 { points.iter().map(|point| count(point, metric)).sum() };
         assert_eq!(
             [sum("requests"), sum("entries")],
             [requests, entries],

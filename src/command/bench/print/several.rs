@@ -7,7 +7,7 @@ use hwptop_bench::{
 };
 
 use super::json_line;
-use crate::cli::Format;
+use crate::{cli::Format, command::compare::figure};
 
 /// Every metric over the processes of a run file: median, 95 % interval, and how many there are.
 pub(in crate::command::bench) fn several(
@@ -97,15 +97,4 @@ fn text(out: &mut impl Write, run: &RunFile, rows: &[Row]) -> io::Result<()> {
 
 fn unit(key: &Key) -> &'static str {
     Metric::named(&key.metric).map_or("", |metric| metric.unit)
-}
-
-/// Four digits that count, at least.
-fn figure(value: f64) -> String {
-    let decimals = match value.abs() {
-        1000.0.. => 0,
-        100.0.. => 1,
-        10.0.. => 2,
-        _ => 3,
-    };
-    format!("{value:.decimals$}")
 }
