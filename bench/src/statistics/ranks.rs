@@ -5,11 +5,13 @@
 
 use super::{Pair, quantiles};
 
-/// The most pairs of a base and a new run for which all orders are counted; beyond, the normal
-/// distribution is within 2 % of the p-values that matter, and 20 times as fast.
-const UNPAIRED_EXACT_MAX: usize = 400;
-/// The most pairs for which all signs are counted: a double holds 2⁵⁰ exactly.
-const PAIRED_EXACT_MAX: usize = 50;
+/// The most steps that counting all orders may take; some 60 runs of either side take half.
+///
+/// Beyond, the normal distribution stands in: of runs as many as that, it tells a p-value of 0.001
+/// at most a tenth too large, and what is rarer than that still more so.
+const UNPAIRED_STEPS_MAX: usize = 1 << 19;
+/// The most pairs for which all signs are counted: 2¹⁰⁰ of them.
+const PAIRED_EXACT_MAX: usize = 100;
 
 /// What a test by ranks tells.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -35,8 +37,8 @@ pub enum Method {
 /// Whether runs of `new` tend to be larger or smaller than those of `base` (H. Mann and
 /// D. Whitney, Annals of Mathematical Statistics 18, 1947); two-sided.
 ///
-/// Exact for at most 400 pairs of a run of each side, without ties. `None` where a side is empty
-/// or a value is not finite.
+/// Exact for up to 62 runs of either side, or fewer and more, without ties. `None` where a side is
+/// empty or a value is not finite.
 #[must_use]
 pub fn mann_whitney_u(base: &[f64], new: &[f64]) -> Option<RankTest> {
     let both: Vec<f64> = new.iter().chain(base).copied().collect();
@@ -46,9 +48,10 @@ pub fn mann_whitney_u(base: &[f64], new: &[f64]) -> Option<RankTest> {
     let Ranked { ranks, ties } = ranked(&both);
     let [n, m] = [new.len() as f64, base.len() as f64];
     let u = ranks[..new.len()].iter().sum::<f64>() - n * (n + 1.0) / 2.0;
-    let pairs = base.len().saturating_mul(new.len());
-    let (p, method) = if ties == 0.0 && pairs <= UNPAIRED_EXACT_MAX {
-        let orders = orders(base.len().min(new.len()), base.len().max(new.len()));
+    let orders = || orders(base.len().min(new.len()), base.len().max(new.len()));
+    let (p, method) = if ties == 0.0
+        && let Some(orders) = orders()
+    {
         (lower_tail_twice(&orders, u.min(n * m - u)), Method::Exact)
     } else {
         let all = n + m;
@@ -66,7 +69,7 @@ pub fn mann_whitney_u(base: &[f64], new: &[f64]) -> Option<RankTest> {
 /// 1945); two-sided.
 ///
 /// Pairs without a difference are left out, as by Wilcoxon (scipy's `zero_method="wilcox"`), and
-/// where none is left p is 1. Exact for at most 50 differences without ties. `None` where there is
+/// where none is left p is 1. Exact for at most 100 differences without ties. `None` where there is
 /// no pair or a value is not finite.
 #[must_use]
 pub fn wilcoxon_signed_rank(pairs: &[Pair]) -> Option<RankTest> {
@@ -119,32 +122,35 @@ fn ranked(values: &[f64]) -> Ranked {
     Ranked { ranks, ties }
 }
 
-/// In how many orders of `few` and `many` runs each U comes.
-fn orders(few: usize, many: usize) -> Vec<f64> {
-    let most = few * many;
-    // By how many of the few are placed already.
-    let mut counts = vec![vec![0.0; most + 1]; few + 1];
-    counts[0][0] = 1.0;
-    for rank in 0..few + many {
-        for placed in (0..few.min(rank + 1)).rev() {
-            // The next of the few comes after all but `placed` of the ranks below.
-            let below = rank - placed;
-            if below > many {
-                continue;
-            }
-            let (less, more) = counts.split_at_mut(placed + 1);
-            for (count, sum) in less[placed].iter().zip(more[0].iter_mut().skip(below)) {
-                *sum += count;
-            }
+/// In how many orders of `few` and `many` runs each U comes: the coefficients of the Gaussian
+/// binomial, ∏ (1 − qᵐ⁺ⁱ) / (1 − qⁱ). `None` where they take too long or are too large to count.
+fn orders(few: usize, many: usize) -> Option<Vec<i128>> {
+    let most = few.checked_mul(many)?;
+    if few.checked_mul(most)? > UNPAIRED_STEPS_MAX {
+        return None;
+    }
+    // No coefficient on the way is larger than the number of all orders.
+    (1..=few).try_fold(1_i128, |orders, placed| {
+        let factor = i128::try_from(many + placed).ok()?;
+        Some(orders.checked_mul(factor)? / i128::try_from(placed).ok()?)
+    })?;
+    let mut counts = vec![0; most + 1];
+    counts[0] = 1;
+    for placed in 1..=few {
+        for u in (many + placed..=most).rev() {
+            counts[u] -= counts[u - many - placed];
+        }
+        for u in placed..=most {
+            counts[u] += counts[u - placed];
         }
     }
-    counts.pop().unwrap_or_default()
+    Some(counts)
 }
 
 /// With how many signs of `n` differences each sum of the positive ranks comes.
-fn signs(n: usize) -> Vec<f64> {
-    let mut counts = vec![0.0; n * (n + 1) / 2 + 1];
-    counts[0] = 1.0;
+fn signs(n: usize) -> Vec<i128> {
+    let mut counts = vec![0; n * (n + 1) / 2 + 1];
+    counts[0] = 1;
     for rank in 1..=n {
         for sum in (rank..counts.len()).rev() {
             counts[sum] += counts[sum - rank];
@@ -154,11 +160,11 @@ fn signs(n: usize) -> Vec<f64> {
 }
 
 /// The part of a symmetric distribution that is at `lesser` or below, and as far above.
-fn lower_tail_twice(counts: &[f64], lesser: f64) -> f64 {
+fn lower_tail_twice(counts: &[i128], lesser: f64) -> f64 {
     let at_most = counts.iter().enumerate();
     let at_most = at_most.take_while(|(value, _)| *value as f64 <= lesser);
-    let tail: f64 = at_most.map(|(_, count)| count).sum();
-    (2.0 * tail / counts.iter().sum::<f64>()).min(1.0)
+    let tail: i128 = at_most.map(|(_, count)| count).sum();
+    (2.0 * tail as f64 / counts.iter().sum::<i128>() as f64).min(1.0)
 }
 
 /// Whole steps of the statistic are halved for continuity; the probability of what is very far is

@@ -70,6 +70,19 @@ fn the_published_example_of_signed_ranks_is_found() {
     near(test.p, 0.039_062_5, 1e-12);
 }
 
+/// Of 62 runs a side there are 1.5·10³⁶ orders, and two of them are as far apart as can be.
+#[test]
+fn all_orders_are_counted_of_as_many_runs_as_can_be() {
+    let side = |from: u8| -> Vec<f64> { (from..from + 62).map(f64::from).collect() };
+    let test = mann_whitney_u(&side(0), &side(62)).expect("there are runs");
+    assert_eq!(test.method, Method::Exact);
+    near(test.p, 2.0 / 1.520_803_477_811_874_5e36, 1e-12);
+    let [few, many] = [&side(0)[..1], &[side(1), side(63), side(125)].concat()];
+    let test = mann_whitney_u(few, many).expect("there are runs");
+    assert_eq!(test.method, Method::Exact);
+    near(test.p, 2.0 / 187.0, 1e-12);
+}
+
 #[test]
 fn what_tells_nothing_has_probability_one() {
     let same = [5.0; 8];
