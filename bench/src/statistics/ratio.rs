@@ -34,13 +34,16 @@
 //! | | 20 | 96.0 %, 96.8 % | 99.3 %, 99.1 % |
 //! | | 100 | 95.1 %, 95.0 % | 99.0 %, 99.2 % |
 //!
-//! An interval at 95 % is of 2,000 draws of all runs, one at 99 % of 10,000.
+//! An interval at 95 % is of 2,000 draws of all runs, one at 99 % of 10,000: 0.3 ms and 1.3 ms for 20
+//! runs a side on the machine that this was written on, thirty times as much without optimisation.
 
 use super::{Confidence, Estimate, Pair, draws::Draws, quantiles};
 use crate::interval::{median, sorted};
 
 /// The fewest runs of a side, or pairs, that an interval is told of.
 pub const RUNS_LEAST: usize = 5;
+/// The most: they take 0.1 s, and more of them tell nothing that these do not.
+pub const RUNS_MAX: usize = 1000;
 
 /// One part of so many is cut off at either end.
 const TRIMMED: usize = 5;
@@ -58,6 +61,12 @@ pub enum NoRatio {
         /// The runs of the side that has fewer.
         there: usize,
     },
+    /// More than [`RUNS_MAX`] of a side.
+    #[error("{there} runs; intervals are told of up to {RUNS_MAX} of either side")]
+    Many {
+        /// The runs of the side that has more.
+        there: usize,
+    },
     /// A figure that has no logarithm.
     #[error("a figure is zero, negative, infinite or missing: there is no ratio")]
     NotPositive,
@@ -69,22 +78,22 @@ pub enum NoRatio {
 ///
 /// # Errors
 ///
-/// Where there are too few runs, or a figure is not positive and finite.
+/// Where there are too few runs or too many, or a figure is not positive and finite.
 pub fn unpaired(base: &[f64], new: &[f64], confidence: Confidence) -> Result<Estimate, NoRatio> {
-    enough(base.len().min(new.len()))?;
+    enough(base.len().min(new.len()), base.len().max(new.len()))?;
     let sides = [Logs::of(base)?, Logs::of(new)?];
     Ok(estimate(&sides, |[base, new]| new - base, confidence))
 }
 
 /// new / base of pairs of runs: what slowed both runs of a pair down cancels out.
 ///
-/// Where all pairs have the same ratio, the interval is of width 0.
+/// Where all pairs have the same ratio, the interval is as wide as their rounding.
 ///
 /// # Errors
 ///
-/// Where there are too few pairs, or a figure is not positive and finite.
+/// Where there are too few pairs or too many, or a figure is not positive and finite.
 pub fn paired(pairs: &[Pair], confidence: Confidence) -> Result<Estimate, NoRatio> {
-    enough(pairs.len())?;
+    enough(pairs.len(), pairs.len())?;
     let changes = pairs
         .iter()
         .map(|pair| Ok(log(pair.new)? - log(pair.base)?))
@@ -96,9 +105,12 @@ pub fn paired(pairs: &[Pair], confidence: Confidence) -> Result<Estimate, NoRati
     ))
 }
 
-fn enough(there: usize) -> Result<(), NoRatio> {
-    if there < RUNS_LEAST {
-        return Err(NoRatio::Few { there });
+fn enough(fewer: usize, more: usize) -> Result<(), NoRatio> {
+    if fewer < RUNS_LEAST {
+        return Err(NoRatio::Few { there: fewer });
+    }
+    if more > RUNS_MAX {
+        return Err(NoRatio::Many { there: more });
     }
     Ok(())
 }

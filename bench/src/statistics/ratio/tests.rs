@@ -92,13 +92,18 @@ fn a_pair_cancels_what_both_of_it_share() {
 }
 
 #[test]
-fn no_ratio_is_told_of_few_runs_or_of_what_has_none() {
+fn no_ratio_is_told_of_few_or_very_many_runs_or_of_what_has_none() {
     let five = [1.0, 2.0, 3.0, 4.0, 5.0];
     let few = |there| Err(NoRatio::Few { there });
     assert_eq!(unpaired(&[], &five, Confidence::P95), few(0));
     assert_eq!(unpaired(&five, &[1.0], Confidence::P95), few(1));
     assert_eq!(unpaired(&five[..4], &five, Confidence::P95), few(4));
     assert_eq!(paired(&[], Confidence::P95), few(0));
+    let many = vec![1.0; RUNS_MAX + 1];
+    let told = unpaired(&five, &many, Confidence::P95);
+    assert_eq!(told, Err(NoRatio::Many { there: 1001 }));
+    let told = paired(&pairs(&many, &many), Confidence::P95);
+    assert_eq!(told, Err(NoRatio::Many { there: 1001 }));
     for bad in [0.0, -1.0, f64::NAN, f64::INFINITY] {
         let mut with = five;
         with[2] = bad;
