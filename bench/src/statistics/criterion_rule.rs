@@ -178,6 +178,12 @@ mod tests {
     }
 
     #[test]
+    fn p_is_of_either_direction() {
+        let told = verdict(&times(100.0), &times(100.0), FEW).expect("there are samples");
+        assert!(told.p > 0.9, "{told:?}");
+    }
+
+    #[test]
     fn samples_that_do_not_vary_are_judged_too() {
         assert_eq!(decision(&[5.0; 10], &[5.0; 10]), Decision::NoChange);
         assert_eq!(decision(&[5.0; 10], &[6.0; 10]), Decision::Regressed);

@@ -112,6 +112,12 @@ mod tests {
     }
 
     #[test]
+    fn a_run_that_comes_half_of_the_way_back_is_never_steady() {
+        let run = [around(100.0, 100), around(110.0, 50), around(105.0, 50)];
+        assert_eq!(steady(&run.concat()), Steady::Never);
+    }
+
+    #[test]
     fn a_short_run_has_smaller_batches() {
         let run = [[500.0; 8].as_slice(), &[100.0; 32]].concat();
         assert_eq!(steady(&run), Steady::From(8));
