@@ -61,7 +61,7 @@ const LOWER: Option<Better> = Some(Better::Lower);
 const HIGHER: Option<Better> = Some(Better::Higher);
 
 /// Distributions: their percentiles are metrics, `NAME_p50` to `NAME_p99.9`.
-pub const LATENCIES: [Metric; 3] = [
+pub const LATENCIES: &[Metric] = &[
     metric(
         "request_latency",
         "ns",
@@ -80,10 +80,46 @@ pub const LATENCIES: [Metric; 3] = [
         LOWER,
         "from a guest's sync to its completion, as a vCPU sees it",
     ),
+    metric(
+        "attach_latency",
+        "ns",
+        LOWER,
+        "from nothing to every kernel probe on its function",
+    ),
+    metric(
+        "detach_latency",
+        "ns",
+        LOWER,
+        "until every kernel probe is off again",
+    ),
+    metric(
+        "update_latency",
+        "ns",
+        LOWER,
+        "CPU time to take in a snapshot",
+    ),
+    metric(
+        "frame_latency",
+        "ns",
+        LOWER,
+        "CPU time to draw a frame and find what has changed",
+    ),
+    metric(
+        "key_latency",
+        "ns",
+        LOWER,
+        "from a key to the last byte of its frame",
+    ),
+    metric(
+        "snapshot_latency",
+        "ns",
+        LOWER,
+        "from a snapshot to the last byte of its frame",
+    ),
 ];
 
 /// Single figures.
-pub const METRICS: [Metric; 22] = [
+pub const METRICS: &[Metric] = &[
     metric("entries", "entries", None, "entries invalidated"),
     metric("requests", "requests", None, "requests they took"),
     metric(
@@ -181,4 +217,155 @@ pub const METRICS: [Metric; 22] = [
         LOWER,
         "retired by the vCPUs' threads",
     ),
+    metric(
+        "ns_per_guest_command",
+        "ns/command",
+        LOWER,
+        "of the front end, median of the rounds",
+    ),
+    metric(
+        "fastest_ns_per_guest_command",
+        "ns/command",
+        LOWER,
+        "of the front end in its fastest round",
+    ),
+    metric(
+        "ns_per_pair",
+        "ns/pair",
+        LOWER,
+        "a begin/end pair under hwptop's static probes",
+    ),
+    metric(
+        "reference_ns_per_pair",
+        "ns/pair",
+        None,
+        "a begin/end pair under what they are held against",
+    ),
+    metric(
+        "ns_per_request",
+        "ns/request",
+        LOWER,
+        "a request under hwptop's kernel probes",
+    ),
+    metric(
+        "reference_ns_per_request",
+        "ns/request",
+        None,
+        "a request under what they are held against",
+    ),
+    metric(
+        "ns_per_event",
+        "ns/event",
+        LOWER,
+        "what a begin/end pair in the kernel adds",
+    ),
+    metric(
+        "event_ratio",
+        "ratio",
+        LOWER,
+        "that to what an empty pair adds",
+    ),
+    metric(
+        "ratio_to_unprobed",
+        "ratio",
+        HIGHER,
+        "requests/s to those without a probe",
+    ),
+    metric(
+        "hwptop_ratio",
+        "ratio",
+        LOWER,
+        "hwptop's cost to that of what it is held against",
+    ),
+    metric(
+        "cpu_per_million_events",
+        "s",
+        LOWER,
+        "CPU time that hwptop takes for a million events",
+    ),
+    metric(
+        "reference_cpu_per_million_events",
+        "s",
+        None,
+        "CPU time that what it is held against takes for them",
+    ),
+    metric(
+        "core_share",
+        "ratio",
+        LOWER,
+        "CPU time as a part of one core",
+    ),
+    metric(
+        "reference_core_share",
+        "ratio",
+        None,
+        "the same of what is held against it",
+    ),
+    metric(
+        "peak_resident",
+        "bytes",
+        LOWER,
+        "the most memory that was resident",
+    ),
+    metric(
+        "snapshots",
+        "snapshots",
+        None,
+        "that were printed while the agent was watched",
+    ),
+    metric(
+        "act_ns",
+        "ns",
+        LOWER,
+        "median time of the act: to start, to answer a scrape, to let go",
+    ),
+    metric(
+        "producers_ratio",
+        "ratio",
+        HIGHER,
+        "events/s of two producers to those of one",
+    ),
+    metric(
+        "frame_ratio",
+        "ratio",
+        LOWER,
+        "a frame to the bare diff of the same buffers, both medians",
+    ),
+    metric(
+        "bytes_per_frame",
+        "bytes/frame",
+        LOWER,
+        "written to the terminal",
+    ),
+    metric("cells_per_frame", "cells/frame", None, "that had changed"),
+    metric(
+        "cpu_ratio",
+        "ratio",
+        LOWER,
+        "CPU time with the dashboard to that of what it is held against",
+    ),
 ];
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn every_name_is_there_once_and_found_by_it() {
+        let mut names = BTreeSet::new();
+        for metric in METRICS {
+            assert!(names.insert(metric.name.to_owned()), "{}", metric.name);
+            assert_eq!(Metric::named(metric.name), Some(*metric));
+        }
+        for metric in LATENCIES {
+            for (percentile, _) in PERCENTILES {
+                let name = format!("{}_{percentile}", metric.name);
+                assert_eq!(Metric::named(&name), Some(*metric));
+                assert!(names.insert(name), "{}", metric.name);
+            }
+        }
+        assert_eq!(Metric::named("request_latency_p42"), None);
+    }
+}

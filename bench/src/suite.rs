@@ -17,7 +17,8 @@ pub use agent_cost::{
 };
 pub use attach_cost::{AttachCost, attach_cost};
 pub use batching::{
-    Amount, BATCHES, BatchingError, Driven, MOCK_NAME, SubjectError, Sweep, batching,
+    Amount, BATCHES, BatchingError, Driven, MOCK_NAME, Sizes, SizesError, SubjectError, Sweep,
+    batching,
 };
 pub use dashboard::{
     Beside, DashboardConfig, DashboardCost, DashboardError, Drawing, Round, ScreenCost, Scroll,

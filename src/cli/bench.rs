@@ -1,6 +1,7 @@
 use std::{ffi::OsString, path::PathBuf, time::Duration};
 
 use clap::{ArgAction, Args, CommandFactory as _, Subcommand};
+use hwptop_bench::suite::Sizes;
 
 use super::{Cli, Format, interval, show::size};
 use crate::target::Target;
@@ -152,6 +153,9 @@ pub(crate) struct BatchingArgs {
     /// and no guest beside them
     #[arg(long, value_name = "N", conflicts_with = "time", value_parser = clap::value_parser!(u64).range(1..=1_000_000_000))]
     pub(crate) requests: Option<u64>,
+    /// Batch sizes to measure, in entries: 1 to 1024, ascending
+    #[arg(long, value_name = "N[,N…]", default_value_t)]
+    pub(crate) batch: Sizes,
     #[command(flatten)]
     pub(crate) runs: RunsArgs,
 }
@@ -178,9 +182,8 @@ pub(crate) struct FrontEndArgs {
     /// Interleaved rounds; each replays every capture under every policy
     #[arg(long, value_name = "N", default_value_t = 31, value_parser = clap::value_parser!(u32).range(1..=10_000))]
     pub(crate) rounds: u32,
-    /// How to print the figures
-    #[arg(long, value_enum, value_name = "F", default_value_t)]
-    pub(crate) format: Format,
+    #[command(flatten)]
+    pub(crate) runs: RunsArgs,
 }
 
 #[derive(Args, Debug)]
@@ -192,9 +195,8 @@ pub(crate) struct ProbeCostArgs {
     /// Interleaved rounds; each measures every variant
     #[arg(long, value_name = "N", default_value_t = 7, value_parser = clap::value_parser!(u32).range(1..=1000))]
     pub(crate) rounds: u32,
-    /// How to print the figures
-    #[arg(long, value_enum, value_name = "F", default_value_t)]
-    pub(crate) format: Format,
+    #[command(flatten)]
+    pub(crate) runs: RunsArgs,
 }
 
 #[derive(Args, Debug)]
@@ -231,9 +233,8 @@ pub(crate) struct AgentCostArgs {
     /// Watch for this long, idle and busy, 10ms to 1h each
     #[arg(long, value_name = "TIME", default_value = "20s", value_parser = interval)]
     pub(crate) time: Duration,
-    /// How to print the figures
-    #[arg(long, value_enum, value_name = "F", default_value_t)]
-    pub(crate) format: Format,
+    #[command(flatten)]
+    pub(crate) runs: RunsArgs,
 }
 
 #[derive(Args, Debug)]
@@ -241,9 +242,8 @@ pub(crate) struct AttachCostArgs {
     /// How often they are put on and taken off
     #[arg(long, value_name = "N", default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     pub(crate) rounds: u32,
-    /// How to print the figures
-    #[arg(long, value_enum, value_name = "F", default_value_t)]
-    pub(crate) format: Format,
+    #[command(flatten)]
+    pub(crate) runs: RunsArgs,
 }
 
 #[derive(Args, Debug)]
@@ -270,7 +270,6 @@ pub(crate) struct DashboardArgs {
     /// Watch each process for this long in each round, 10ms to 1h
     #[arg(long, value_name = "TIME", default_value = "10s", value_parser = interval)]
     pub(crate) time: Duration,
-    /// How to print the figures
-    #[arg(long, value_enum, value_name = "F", default_value_t)]
-    pub(crate) format: Format,
+    #[command(flatten)]
+    pub(crate) runs: RunsArgs,
 }

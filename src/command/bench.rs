@@ -1,4 +1,5 @@
 use std::{
+    collections::BTreeMap,
     io::{self, IsTerminal as _, Write as _},
     sync::atomic::Ordering,
     time::{Instant, SystemTime},
@@ -6,8 +7,8 @@ use std::{
 
 use hwptop_bench::run_file::Kind;
 use hwptop_bench::suite::{
-    PolicyPoint, ProbeCost, SUITES, Variant, front_end as run_front_end, policies as run_policies,
-    probe_cost as run_probe_cost,
+    FrontEndPoint, PolicyPoint, ProbeCost, SUITES, Variant, front_end as run_front_end,
+    policies as run_policies, probe_cost as run_probe_cost,
 };
 
 use super::captures::open_captures;
@@ -77,6 +78,7 @@ pub(crate) fn policies(args: &PoliciesArgs) -> Result<(), Failure> {
         suite: "policies",
         target: None,
         kind: Kind::Modelled,
+        settings: BTreeMap::new(),
         started,
         points: points.iter().map(PolicyPoint::point).collect(),
         is_complete: points.len() == all,
@@ -94,6 +96,11 @@ pub(crate) fn policies(args: &PoliciesArgs) -> Result<(), Failure> {
 
 pub(crate) fn front_end(args: &FrontEndArgs) -> Result<(), Failure> {
     let captures = open_captures(&args.capture)?;
+    if args.runs.is_several() {
+        return several(&args.runs);
+    }
+    let draft = draft(&args.runs)?;
+    let started = SystemTime::now();
     let stop = stop_flag()?;
     let progress = Progress::start();
     let points = run_front_end(&captures, args.rounds, &stop, |round| {
@@ -101,8 +108,19 @@ pub(crate) fn front_end(args: &FrontEndArgs) -> Result<(), Failure> {
     })
     .map_err(Failure::input)?;
     progress.clear();
-    print::front_end(&mut io::stdout().lock(), &points, args.format)?;
-    if stop.load(Ordering::Relaxed) {
+    let is_complete = !stop.load(Ordering::Relaxed);
+    let measured = Measured {
+        suite: "front-end",
+        target: None,
+        kind: Kind::Hardware,
+        settings: BTreeMap::new(),
+        started,
+        points: points.iter().map(FrontEndPoint::point).collect(),
+        is_complete,
+    };
+    measured.write(draft, &args.runs)?;
+    print::front_end(&mut io::stdout().lock(), &points, args.runs.format)?;
+    if !is_complete {
         return Err(Failure::Interrupted(anyhow::anyhow!(
             "stopped; the figures are of fewer rounds"
         )));
@@ -112,8 +130,13 @@ pub(crate) fn front_end(args: &FrontEndArgs) -> Result<(), Failure> {
 
 pub(crate) fn probe_cost(args: &ProbeCostArgs) -> Result<(), Failure> {
     if let Some(target) = &args.target {
-        return kernel::kernel_cost(target, args.rounds, args.format);
+        return kernel::kernel_cost(target, args);
     }
+    if args.runs.is_several() {
+        return several(&args.runs);
+    }
+    let draft = draft(&args.runs)?;
+    let started = SystemTime::now();
     let progress = Progress::start();
     let cost = run_probe_cost(args.rounds, |round, variant| {
         progress.show(&format!(
@@ -125,7 +148,17 @@ pub(crate) fn probe_cost(args: &ProbeCostArgs) -> Result<(), Failure> {
     })
     .map_err(Failure::cannot)?;
     progress.clear();
-    print::probe_cost(&mut io::stdout().lock(), &cost, args.format)?;
+    let measured = Measured {
+        suite: "probe-cost",
+        target: None,
+        kind: Kind::Hardware,
+        settings: BTreeMap::new(),
+        started,
+        points: cost.points(),
+        is_complete: true,
+    };
+    measured.write(draft, &args.runs)?;
+    print::probe_cost(&mut io::stdout().lock(), &cost, args.runs.format)?;
     Ok(())
 }
 

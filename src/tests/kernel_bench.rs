@@ -40,6 +40,8 @@ fn a_target_that_a_suite_cannot_drive_is_bad_input() {
         &["batching", "--target", "kernel"][..],
         &["batching", "--target", "selftest:arm"],
         &["batching", "--requests", "0"],
+        &["batching", "--batch", "0,64"],
+        &["batching", "--batch", "64,1"],
         &["batching", "--requests", "5", "--time", "1s"],
         &["probe-cost", "--target", "model"],
         &["integrity", "--target", "kernel"],
@@ -73,4 +75,22 @@ fn a_number_of_requests_is_kept_to_the_one_on_the_model() {
         assert_eq!(counts, [3, 3 * batch]);
     }
     assert_eq!(document["kind"], "modelled");
+}
+
+#[test]
+fn a_suite_measures_the_batch_sizes_that_are_asked_for() {
+    let run = hwptop(&[
+        "bench",
+        "batching",
+        "--target",
+        "model,instances=2",
+        "--requests",
+        "3",
+        "--batch",
+        "1,48",
+        "--format",
+        "csv",
+    ]);
+    assert_eq!(run.code, Some(0), "{}", run.stderr);
+    assert_eq!(run.stdout.lines().count(), 1 + 2 * 2, "{}", run.stdout);
 }

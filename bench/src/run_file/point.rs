@@ -1,5 +1,6 @@
 use std::{collections::BTreeMap, fmt};
 
+use hdrhistogram::Histogram;
 use serde::{Deserialize, Serialize};
 
 use super::{COUNT_MAX, HistogramV2};
@@ -112,14 +113,25 @@ impl Point {
         }
     }
 
-    /// With this figure, where there is one: a number.
+    /// With this figure, where there is one: a number, not below 0, which what costs something
+    /// is by noise alone. Its interval begins at 0 at least.
     #[must_use]
     pub fn with(mut self, metric: &str, figure: Option<impl Into<Figure>>) -> Self {
         let figure = figure.map(Into::into);
-        if let Some(figure) = figure.filter(|figure| figure.value.is_finite()) {
+        if let Some(mut figure) =
+            figure.filter(|figure| figure.value.is_finite() && figure.value >= 0.0)
+        {
+            figure.low = figure.low.map(|low| low.max(0.0));
             self.figures.insert(metric.to_owned(), figure);
         }
         self
+    }
+
+    /// With this distribution, where anything is in it.
+    #[must_use]
+    pub fn with_times(self, metric: &str, times: &Histogram<u64>) -> Self {
+        let latency = (!times.is_empty()).then(|| HistogramV2::encode(times));
+        self.with_latency(metric, latency)
     }
 
     /// With this distribution, where there is one.
@@ -168,7 +180,7 @@ impl Point {
     }
 
     /// Refuses what no run can have produced.
-    pub(super) fn check(&self) -> Result<(), String> {
+    pub(crate) fn check(&self) -> Result<(), String> {
         for (name, value) in &self.labels {
             for text in [name, value] {
                 if text.is_empty() || text.chars().any(char::is_control) {

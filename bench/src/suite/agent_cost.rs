@@ -14,6 +14,7 @@ use hwptop_driver::{InvalidateError, iommufd};
 use crate::fleet::FleetError;
 
 mod events;
+mod point;
 mod producers;
 mod service;
 mod watched;

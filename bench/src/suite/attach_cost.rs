@@ -9,6 +9,8 @@ use hdrhistogram::Histogram;
 use hwptop_agent::kernel::{Held, facts::Facts};
 use hwptop_agent::{Kernel, KernelError, KernelOptions, nanos, snapshot::latency_histogram};
 
+use crate::run_file::Point;
+
 /// How long the kernel may take to free what was let go of.
 const SETTLES_IN: Duration = Duration::from_secs(10);
 
@@ -27,6 +29,16 @@ pub struct AttachCost {
     pub before: Held,
     /// The same after the last one.
     pub after: Held,
+}
+
+impl AttachCost {
+    /// For a run file.
+    #[must_use]
+    pub fn point(&self) -> Point {
+        Point::default()
+            .with_times("attach_latency", &self.attach)
+            .with_times("detach_latency", &self.detach)
+    }
 }
 
 /// Attaches and detaches the kernel probes `rounds` times, or until `stop` is set.

@@ -16,10 +16,12 @@ mod model;
 mod pages;
 mod real;
 mod selftest;
+mod sizes;
 mod subject;
 mod vfio;
 
 use measure::Bench;
+pub use sizes::{Sizes, SizesError};
 use subject::Subject;
 pub use subject::SubjectError;
 
@@ -70,17 +72,22 @@ pub struct Sweep {
     pub driven: Driven,
     /// How much.
     pub amount: Amount,
+    /// Of which batch sizes.
+    pub sizes: Sizes,
 }
 
 impl Sweep {
     /// How many points a whole sweep has.
     #[must_use]
     pub fn points(&self) -> usize {
-        let instances = match self.driven {
+        self.instances() * self.sizes.as_slice().len()
+    }
+
+    fn instances(&self) -> usize {
+        match self.driven {
             Driven::Model { instances, .. } => usize::from(instances),
             Driven::Selftest { .. } | Driven::Vfio { .. } => 1,
-        };
-        instances * BATCHES.len()
+        }
     }
 }
 
@@ -123,7 +130,7 @@ pub fn batching(
 ) -> Result<(Work, Vec<BatchPoint>), BatchingError> {
     let mut points = Vec::new();
     let mut work = Work::Requests;
-    for number in 0..sweep.points() / BATCHES.len() {
+    for number in 0..sweep.instances() {
         let (instance, subject) = open(&sweep.driven, number);
         let subject = subject.map_err(|source| BatchingError::Setup {
             instance: instance.clone(),
@@ -137,7 +144,7 @@ pub fn batching(
             counters: ThreadCounters::open(),
             stop,
         };
-        for batch in BATCHES {
+        for &batch in sweep.sizes.as_slice() {
             progress(&bench.instance, batch, points.len());
             let point = bench.point(batch, sweep.amount);
             if stop.load(Ordering::Relaxed) {
@@ -179,6 +186,7 @@ mod tests {
         Sweep {
             driven: Driven::Model { vendor, instances },
             amount,
+            sizes: Sizes::default(),
         }
     }
 
@@ -191,6 +199,18 @@ mod tests {
             assert_eq!(point.requests, 37, "batch {}", point.batch);
             assert_eq!(point.entries, 37 * u64::from(point.batch));
         }
+    }
+
+    #[test]
+    fn a_sweep_is_of_the_sizes_that_are_asked_for() {
+        let sweep = Sweep {
+            sizes: "1,48".parse().expect("they ascend"),
+            ..model(2, Amount::Requests(3))
+        };
+        let (_, points) = batching(&sweep, &AtomicBool::new(false), |_, _, _| {}).expect("it runs");
+        assert_eq!(points.len(), sweep.points());
+        let sizes: Vec<u32> = points.iter().map(|point| point.batch).collect();
+        assert_eq!(sizes, [1, 48, 1, 48]);
     }
 
     #[test]

@@ -14,6 +14,7 @@ use super::{Absent, AgentCostError};
 
 mod beside;
 mod frames;
+mod point;
 mod scroll;
 mod stream;
 

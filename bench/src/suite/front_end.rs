@@ -12,6 +12,8 @@ use hwptop_driver::{
     Capture, CaptureError, Guest, Policy, ReplayError, Stream, double::NullBackend, guest_on,
 };
 
+use crate::{Interval, run_file::Point};
+
 /// How many commands a doorbell has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Doorbells {
@@ -52,6 +54,24 @@ pub struct FrontEndPoint {
 }
 
 impl FrontEndPoint {
+    /// For a run file.
+    #[must_use]
+    pub fn point(&self) -> Point {
+        let instructions = self.instructions_per_command;
+        Point::at([
+            ("capture", self.capture.clone()),
+            ("policy", self.policy.name().to_owned()),
+            ("doorbell_per", self.doorbells.name().to_owned()),
+        ])
+        .with("guest_commands", Some(self.commands))
+        .with(
+            "ns_per_guest_command",
+            Interval::median_of(&self.ns_per_command),
+        )
+        .with("fastest_ns_per_guest_command", Some(self.fastest_ns()))
+        .with("instructions_per_guest_command", instructions)
+    }
+
     /// The median of the rounds, in nanoseconds per command.
     #[must_use]
     pub fn median_ns(&self) -> f64 {
@@ -213,6 +233,11 @@ mod tests {
         for point in points {
             assert_eq!(point.ns_per_command.len(), 2);
             assert!(point.fastest_ns() > 0.0 && point.fastest_ns() <= point.median_ns());
+            let (kept, capture) = (point.point(), &point.capture);
+            assert_eq!(kept.labels.get("capture"), Some(capture));
+            assert_eq!(kept.labels.len(), 3);
+            assert!(kept.value("ns_per_guest_command") > Some(0.0));
+            assert_eq!(kept.check(), Ok(()));
         }
     }
 }

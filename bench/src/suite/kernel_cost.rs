@@ -17,6 +17,8 @@ use crate::Interval;
 use crate::cpus::Pinned;
 use crate::mock::{Mock, MockEntries, has_viommu};
 
+mod point;
+
 /// The kernel's request.
 const REQUEST: &str = "iommufd_hwpt_invalidate";
 
@@ -315,6 +317,18 @@ mod tests {
             (nothing, costs.event_ratio(KernelVariant::Hwptop, 64)),
             (None, None)
         );
+    }
+
+    #[test]
+    fn a_run_file_has_the_probes_apart_from_what_they_are_held_against() {
+        let points = costs(&[1000.0], &[1100.0], &[1180.0]).points();
+        let value = |at: usize, metric| points[at].value(metric);
+        assert_eq!(points.len(), 3);
+        assert_eq!(value(0, "reference_ns_per_request"), Some(1000.0));
+        assert_eq!(value(1, "ns_per_request"), None);
+        assert_eq!(value(2, "ns_per_request"), Some(1180.0));
+        assert_eq!(value(2, "ns_per_event"), Some(90.0));
+        assert_eq!(value(2, "event_ratio"), Some(1.8));
     }
 
     #[test]

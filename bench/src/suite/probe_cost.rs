@@ -15,6 +15,7 @@ use hwptop_driver::{ObjectId, probes};
 use super::bpftrace::{Bpftrace, NOT_INSTALLED};
 use crate::Interval;
 
+mod point;
 mod push;
 
 pub(super) use push::{PUSH_FUNCTION, call_push_function};
@@ -320,6 +321,7 @@ fn push_pairs(pairs: u64) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::run_file::Point;
 
     fn cost(hwptop: &[f64], empty: &[f64]) -> ProbeCost {
         let of = |variant, ns: &[f64]| VariantCost {
@@ -341,6 +343,19 @@ mod tests {
             high: 1.5,
         };
         assert_eq!(ratio, Some(expected));
+    }
+
+    #[test]
+    fn a_run_file_has_the_pair_apart_from_what_it_is_held_against() {
+        let points = cost(&[30.0], &[20.0]).points();
+        let [hwptop, empty] = [Variant::Hwptop, Variant::Empty].map(|variant| {
+            let is_its = |point: &&Point| point.labels["variant"] == variant.name();
+            points.iter().find(is_its).expect("it is measured")
+        });
+        assert_eq!(hwptop.value("ns_per_pair"), Some(30.0));
+        assert_eq!(empty.value("ns_per_pair"), None);
+        assert_eq!(empty.value("reference_ns_per_pair"), Some(20.0));
+        assert_eq!(empty.value("hwptop_ratio"), Some(1.5));
     }
 
     #[test]

@@ -1,21 +1,35 @@
 //! The suite that starts agents.
 
-use std::{io, path::PathBuf};
+use std::{io, path::PathBuf, time::SystemTime};
 
-use hwptop_bench::suite::{AgentCostConfig, Events, agent_cost as run_agent_cost};
+use hwptop_bench::{
+    run_file::Kind,
+    suite::{AgentCostConfig, Events, agent_cost as run_agent_cost},
+};
 
-use super::{Progress, kernel::selftest, print};
-use crate::{cli::AgentCostArgs, command::signals::stop_flag, failure::Failure};
+use super::{
+    Progress,
+    kernel::selftest,
+    print,
+    several::{Measured, draft, settings, several},
+};
+use crate::{cli::AgentCostArgs, command::signals::stop_flag, failure::Failure, target::Target};
 
 pub(crate) fn agent_cost(args: &AgentCostArgs) -> Result<(), Failure> {
     hwptop_agent::can_load_ebpf().map_err(|missing| {
         Failure::cannot(anyhow::Error::new(missing).context("the agent watches another process"))
     })?;
+    let events = match &args.target {
+        Some(target) => Events::Selftest(selftest(target)?),
+        None => Events::Static,
+    };
+    if args.runs.is_several() {
+        return several(&args.runs);
+    }
+    let draft = draft(&args.runs)?;
+    let started = SystemTime::now();
     let config = AgentCostConfig {
-        events: match &args.target {
-            Some(target) => Events::Selftest(selftest(target)?),
-            None => Events::Static,
-        },
+        events,
         instances: args.instances,
         time: args.time,
         rounds: args.rounds,
@@ -26,7 +40,20 @@ pub(crate) fn agent_cost(args: &AgentCostArgs) -> Result<(), Failure> {
     let cost = run_agent_cost(&program, &config, &stop, |what| progress.show(what))
         .map_err(Failure::cannot)?;
     progress.clear();
-    print::agent_cost(&mut io::stdout().lock(), &cost, args.format)?;
+    let measured = Measured {
+        suite: "agent-cost",
+        target: args.target.as_ref().map(Target::to_string),
+        kind: match events {
+            Events::Static => Kind::Hardware,
+            Events::Selftest(_) => Kind::Mock,
+        },
+        settings: settings([("instances", args.instances.to_string())]),
+        started,
+        points: cost.points(),
+        is_complete: cost.is_whole,
+    };
+    measured.write(draft, &args.runs)?;
+    print::agent_cost(&mut io::stdout().lock(), &cost, args.runs.format)?;
     if cost.is_whole {
         return Ok(());
     }

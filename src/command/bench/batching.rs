@@ -34,6 +34,7 @@ pub(crate) fn batching(args: &BatchingArgs) -> Result<(), Failure> {
             Some(requests) => Amount::Requests(requests),
             None => Amount::Time(args.time),
         },
+        sizes: args.batch.clone(),
     };
     let all = sweep.points();
     let progress = Progress::start();

@@ -1,19 +1,25 @@
 //! The suite that draws.
 
 use std::{
-    collections::VecDeque,
+    collections::{BTreeMap, VecDeque},
     io,
     path::{Path, PathBuf},
     sync::atomic::{AtomicBool, Ordering},
-    time::Duration,
+    time::{Duration, SystemTime},
 };
 
 use clap::Parser as _;
 use hwptop_agent::{compare::Blocks, snapshot::Snapshot};
-use hwptop_bench::suite::{Absent, DashboardConfig, Drawing, dashboard as run_dashboard};
+use hwptop_bench::{
+    run_file::Kind,
+    suite::{Absent, DashboardConfig, Drawing, dashboard as run_dashboard},
+};
 use hwptop_tui::{App, Baseline, Offscreen, ScreenName, Theme};
 
-use super::{Progress, print};
+use super::{
+    Progress, print,
+    several::{Measured, draft, settings, several},
+};
 use crate::{
     cli::{Cli, DashboardArgs},
     command::{feed::Feed, replay::Recorded, signals::stop_flag, top},
@@ -26,6 +32,11 @@ const INTERVAL: Duration = Duration::from_millis(100);
 const SNAPSHOTS: usize = 50;
 
 pub(crate) fn dashboard(args: &DashboardArgs) -> Result<(), Failure> {
+    if args.runs.is_several() {
+        return several(&args.runs);
+    }
+    let draft = draft(&args.runs)?;
+    let started = SystemTime::now();
     let stop = stop_flag()?;
     let progress = Progress::start();
     let snapshots = match &args.recording {
@@ -51,17 +62,41 @@ pub(crate) fn dashboard(args: &DashboardArgs) -> Result<(), Failure> {
     })
     .map_err(Failure::cannot)?;
     progress.clear();
+    let measured = Measured {
+        suite: "dashboard",
+        target: None,
+        kind: Kind::Hardware,
+        settings: depends_on(args),
+        started,
+        points: cost.points(),
+        is_complete: cost.is_whole,
+    };
+    measured.write(draft, &args.runs)?;
     let drawn = print::Drawn {
         of: &snapshots,
         size: args.size,
     };
-    print::dashboard(&mut io::stdout().lock(), &cost, &drawn, args.format)?;
+    print::dashboard(&mut io::stdout().lock(), &cost, &drawn, args.runs.format)?;
     if cost.is_whole {
         return Ok(());
     }
     Err(Failure::Interrupted(anyhow::anyhow!(
         "stopped; what is printed was measured until then"
     )))
+}
+
+/// What the figures depend on.
+fn depends_on(args: &DashboardArgs) -> BTreeMap<String, String> {
+    let (columns, rows) = args.size;
+    let drawn = match &args.recording {
+        Some(file) => file.display().to_string(),
+        None => "modelled instances".to_owned(),
+    };
+    settings([
+        ("drawn", drawn),
+        ("instances", args.instances.to_string()),
+        ("size", format!("{columns}x{rows}")),
+    ])
 }
 
 /// The last snapshots of a recording.

@@ -1,24 +1,34 @@
 //! The suites that put probes on the kernel.
 
-use std::{io, sync::atomic::Ordering};
+use std::{collections::BTreeMap, io, sync::atomic::Ordering, time::SystemTime};
 
 use hwptop_bench::{
     load::LoadConfig,
+    run_file::Kind,
     suite::{Finding, integrity as run_integrity, kernel_cost as run_kernel_cost},
 };
 use hwptop_driver::Vendor;
 
-use super::{Progress, print};
+use super::{
+    Progress, print,
+    several::{Measured, draft, several},
+};
 use crate::{
-    cli::{Format, IntegrityArgs},
+    cli::{IntegrityArgs, ProbeCostArgs},
     command::signals::stop_flag,
     failure::Failure,
     target::Target,
 };
 
 /// `bench probe-cost` on the selftest.
-pub(super) fn kernel_cost(target: &Target, rounds: u32, format: Format) -> Result<(), Failure> {
+pub(super) fn kernel_cost(target: &Target, args: &ProbeCostArgs) -> Result<(), Failure> {
     let vendor = selftest(target)?;
+    if args.runs.is_several() {
+        return several(&args.runs);
+    }
+    let rounds = args.rounds;
+    let draft = draft(&args.runs)?;
+    let started = SystemTime::now();
     let stop = stop_flag()?;
     let progress = Progress::start();
     let costs = run_kernel_cost(vendor, rounds, &stop, |round, variant| {
@@ -30,8 +40,19 @@ pub(super) fn kernel_cost(target: &Target, rounds: u32, format: Format) -> Resul
     })
     .map_err(Failure::cannot)?;
     progress.clear();
-    print::kernel_cost(&mut io::stdout().lock(), &costs, format)?;
-    if stop.load(Ordering::Relaxed) {
+    let is_complete = !stop.load(Ordering::Relaxed);
+    let measured = Measured {
+        suite: "probe-cost",
+        target: Some(target.to_string()),
+        kind: Kind::Mock,
+        settings: BTreeMap::new(),
+        started,
+        points: costs.points(),
+        is_complete,
+    };
+    measured.write(draft, &args.runs)?;
+    print::kernel_cost(&mut io::stdout().lock(), &costs, args.runs.format)?;
+    if !is_complete {
         return Err(Failure::Interrupted(anyhow::anyhow!(
             "stopped; the figures are of fewer rounds"
         )));

@@ -1,6 +1,7 @@
 //! What all suites do alike with their figures, and measuring in several processes.
 
 use std::{
+    collections::BTreeMap,
     env, io,
     path::Display,
     sync::atomic::{AtomicBool, Ordering},
@@ -51,6 +52,8 @@ pub(super) struct Measured {
     pub(super) suite: &'static str,
     pub(super) target: Option<String>,
     pub(super) kind: Kind,
+    /// What its figures depend on beyond that.
+    pub(super) settings: BTreeMap<String, String>,
     pub(super) started: SystemTime,
     pub(super) points: Vec<Point>,
     pub(super) is_complete: bool,
@@ -68,6 +71,11 @@ impl Measured {
     }
 }
 
+/// What the figures of a suite depend on, for its run file.
+pub(super) fn settings<const N: usize>(of: [(&str, String); N]) -> BTreeMap<String, String> {
+    of.map(|(name, value)| (name.to_owned(), value)).into()
+}
+
 impl From<Measured> for RunFile {
     fn from(measured: Measured) -> Self {
         let started = measured.started.duration_since(UNIX_EPOCH);
@@ -78,7 +86,7 @@ impl From<Measured> for RunFile {
             target: measured.target,
             kind: measured.kind,
             timing_profile: None,
-            settings: std::collections::BTreeMap::new(),
+            settings: measured.settings,
             started_unix_s,
             command: env::args().collect(),
             environment: Environment::of_this_machine(REVISION),

@@ -173,3 +173,28 @@ fn the_ratio_is_that_of_the_rounds() {
     assert!(close(json.median, 0.6));
     assert_eq!(Beside::default().ratio_to(Shows::Nothing), None);
 }
+
+#[test]
+fn a_run_file_has_the_dashboard_apart_from_what_it_is_held_against() {
+    let used = |ms| Used {
+        cpu: Duration::from_millis(ms),
+        watched: Duration::from_secs(1),
+    };
+    let cost = DashboardCost {
+        beside: Some(Beside {
+            rounds: vec![Round {
+                used: [30, 20, 10].map(used),
+                frames: Vec::new(),
+            }],
+            ..Beside::default()
+        }),
+        ..DashboardCost::default()
+    };
+    let points = cost.points();
+    let value = |at: usize, metric| points[at].value(metric);
+    assert_eq!(points.len(), 3);
+    assert_eq!(value(0, "core_share"), Some(0.03));
+    assert_eq!(value(2, "core_share"), None);
+    assert_eq!(value(2, "reference_core_share"), Some(0.01));
+    assert_eq!(value(2, "cpu_ratio"), Some(3.0));
+}

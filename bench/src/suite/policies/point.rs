@@ -5,7 +5,7 @@ use hwptop_abi::Vendor;
 use hwptop_agent::nanos;
 use hwptop_driver::Policy;
 
-use crate::run_file::{HistogramV2, Point};
+use crate::run_file::Point;
 
 /// How a guest's commands get to hardware.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -79,7 +79,6 @@ impl PolicyPoint {
     /// For a run file.
     #[must_use]
     pub fn point(&self) -> Point {
-        let latency = |of: &Histogram<u64>| (!of.is_empty()).then(|| HistogramV2::encode(of));
         Point::at([
             ("stream", self.stream.clone()),
             ("vcpus", self.vcpus.to_string()),
@@ -99,8 +98,8 @@ impl PolicyPoint {
             "instructions_per_guest_command",
             self.instructions_per_guest_command(),
         )
-        .with_latency("sync_latency", latency(&self.sync_latency))
-        .with_latency("request_latency", latency(&self.request_latency))
+        .with_times("sync_latency", &self.sync_latency)
+        .with_times("request_latency", &self.request_latency)
     }
 
     /// Entries per request, where there was any.
