@@ -169,9 +169,7 @@ fn a_stopped_sweep_keeps_what_is_measured_and_says_so() {
     let run: Value = serde_json::from_str(&fs::read_to_string(&path).expect("it was written"))
         .expect("it is JSON");
     assert_eq!(run["complete"], false);
-    assert!(
-        (3..704).contains(&points(&run).len())
-    );
+    assert!((3..704).contains(&points(&run).len()));
 }
 
 #[test]

@@ -139,12 +139,12 @@ impl Drop for Background {
 }
 
 /// The points of a run file's only process.
-pub fn points(run: &Value) -> &Vec<Value> {
+pub(crate) fn points(run: &Value) -> &Vec<Value> {
     run["runs"][0]["points"].as_array().expect("points")
 }
 
 /// A count of a run file's point.
-pub fn count(point: &Value, metric: &str) -> u64 {
+pub(crate) fn count(point: &Value, metric: &str) -> u64 {
     let value = point["figures"][metric]["value"].as_f64();
     let value = value.unwrap_or_else(|| panic!("{metric} is not in {point}"));
     assert!(value >= 0.0 && value.fract() == 0.0, "{metric} is {value}");

@@ -5,7 +5,10 @@ use serde::{Deserialize, Deserializer, de::Error as _};
 use crate::{
     metric::{Better, LATENCIES, METRICS, PERCENTILES},
     run_file::Key,
-    statistics::{Confidence, ratio::{RUNS_LEAST, RUNS_MAX}},
+    statistics::{
+        Confidence,
+        ratio::{RUNS_LEAST, RUNS_MAX},
+    },
 };
 
 /// What a gate is to hold, and how surely.
