@@ -28,7 +28,7 @@ mod slow;
 pub(crate) use agent::{AgentArgs, Histograms, Listen, Otlp, Socket, listen, otlp, socket};
 pub(crate) use bench::{
     AgentCostArgs, AttachCostArgs, BatchingArgs, BenchCommand, DashboardArgs, FrontEndArgs,
-    IntegrityArgs, PoliciesArgs, ProbeCostArgs, RunsArgs, of_one_process,
+    IntegrityArgs, PoliciesArgs, PowerArgs, ProbeCostArgs, RunsArgs, of_one_process,
 };
 pub(crate) use gate::{CompareArgs, GateArgs, GateFormat};
 pub(crate) use look::LookArgs;

@@ -20,7 +20,7 @@ mod top;
 pub(crate) use agent::agent;
 pub(crate) use bench::{
     agent_cost, attach_cost, batching, dashboard as bench_dashboard, front_end, integrity,
-    list_suites, policies, probe_cost,
+    list_suites, policies, power, probe_cost,
 };
 pub(crate) use compare::compare;
 pub(crate) use doctor::doctor;

@@ -25,6 +25,7 @@ fn main() -> ExitCode {
         Some(Command::Bench(BenchCommand::Policies(args))) => command::policies(&args),
         Some(Command::Bench(BenchCommand::FrontEnd(args))) => command::front_end(&args),
         Some(Command::Bench(BenchCommand::ProbeCost(args))) => command::probe_cost(&args),
+        Some(Command::Bench(BenchCommand::Power(args))) => command::power(&args),
         Some(Command::Bench(BenchCommand::Integrity(args))) => command::integrity(&args),
         Some(Command::Bench(BenchCommand::AgentCost(args))) => command::agent_cost(&args),
         Some(Command::Bench(BenchCommand::AttachCost(args))) => command::attach_cost(&args),

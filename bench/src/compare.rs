@@ -147,7 +147,9 @@ impl Comparison {
             match base.column(key) {
                 Some(theirs) => {
                     let sides = [theirs, figures];
-                    rows.push(Row::of(key, (metric, better), sides, is_paired, confidence));
+                    let row = Row::of(key, (metric, better), sides, is_paired, confidence);
+                    // There need not be a pair of which both runs have it.
+                    rows.extend((!row.new.is_empty()).then_some(row));
                 }
                 None => only_new.push(key.clone()),
             }

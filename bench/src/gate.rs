@@ -7,11 +7,13 @@
 //! ```
 
 mod judged;
+mod power;
 mod rules;
 mod run;
 mod sequence;
 
 pub use judged::{Judged, JudgedRow};
+pub use power::{Played, smallest};
 pub use rules::{Action, MetricRule, Rules};
 pub use run::{Outcome, Progress};
 pub use sequence::{Gate, Next, Phase};

@@ -344,6 +344,32 @@ pub const METRICS: &[Metric] = &[
         LOWER,
         "CPU time with the dashboard to that of what it is held against",
     ),
+    metric("gate_failed", "gates", None, "1 where the gate said FAIL"),
+    metric(
+        "gate_indeterminate",
+        "gates",
+        None,
+        "1 where it could not tell",
+    ),
+    metric(
+        "gate_pairs",
+        "pairs",
+        None,
+        "pairs of processes that it measured",
+    ),
+    metric("gate_seconds", "s", None, "how long it took"),
+    metric(
+        "gate_worse",
+        "ratio",
+        None,
+        "how many times worse the worst metric was that it hangs on",
+    ),
+    metric(
+        "criterion_regressed",
+        "metrics",
+        None,
+        "metrics that criterion's default rule called regressed",
+    ),
 ];
 
 #[cfg(test)]

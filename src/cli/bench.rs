@@ -63,6 +63,15 @@ pub(crate) enum BenchCommand {
     /// Beside the times: what eBPF the kernel held before and after, of every process.
     #[command(after_help = example!("attach-cost --rounds 100"))]
     AttachCost(AttachCostArgs),
+    /// How small a change the gate catches on this machine, and whether it cries wolf
+    ///
+    /// Without --effect, pairs of processes of this binary are measured for as long as a gate may
+    /// take; gates are then played on them, drawn with replacement, with slow-downs of every size:
+    /// the smallest that 95 % of them catch is printed. With --effect, gates are run for real,
+    /// against this same binary, whose requests are made slower by that much; with 0, each FAIL is
+    /// a false alarm.
+    #[command(after_help = example!("power --effect 3 --gates 59 -o power.json"))]
+    Power(PowerArgs),
     /// What the dashboard costs: a frame of each screen beside ratatui's bare diff, bytes
     /// written, a long table that scrolls, CPU time of a process with and without it
     ///
@@ -156,8 +165,45 @@ pub(crate) struct BatchingArgs {
     /// Batch sizes to measure, in entries: 1 to 1024, ascending
     #[arg(long, value_name = "N[,N…]", default_value_t)]
     pub(crate) batch: Sizes,
+    /// Make the requests slower than they are, by busy waiting, 0 to 100: to see whether a gate
+    /// catches it
+    #[arg(long, value_name = "PERCENT", default_value_t = 0.0, value_parser = percent)]
+    pub(crate) inject_delay: f64,
     #[command(flatten)]
     pub(crate) runs: RunsArgs,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct PowerArgs {
+    /// Options of the batching suite that its processes measure [default: those of `hwptop gate
+    /// batching`]
+    #[arg(last = true, value_name = "OPTION")]
+    pub(crate) options: Vec<OsString>,
+    /// Run gates with this slow-down, 0 to 100
+    #[arg(long, value_name = "PERCENT", value_parser = percent)]
+    pub(crate) effect: Option<f64>,
+    /// How many gates
+    #[arg(long, value_name = "N", default_value_t = 59, value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    pub(crate) gates: u32,
+    /// What is held, and how surely [default: those of `hwptop gate --print-rules`]
+    #[arg(long, value_name = "RULES.toml")]
+    pub(crate) rules: Option<PathBuf>,
+    /// How long one gate may measure, 1s to 24h [default: what the rules say, 60s]
+    #[arg(long, value_name = "TIME", value_parser = super::gate::budget)]
+    pub(crate) budget: Option<Duration>,
+    /// Write the run file here: a point of each gate
+    #[arg(short, long, value_name = "RUN.json")]
+    pub(crate) output: Option<PathBuf>,
+    /// How to print the figures
+    #[arg(long, value_enum, value_name = "F", default_value_t)]
+    pub(crate) format: Format,
+}
+
+fn percent(text: &str) -> Result<f64, String> {
+    let percent = text.strip_suffix('%').unwrap_or(text).parse().ok();
+    percent
+        .filter(|percent| (0.0..=100.0).contains(percent))
+        .ok_or_else(|| format!("{text:?} is no percentage from 0 to 100"))
 }
 
 #[derive(Args, Debug)]

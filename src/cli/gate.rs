@@ -109,7 +109,7 @@ pub(crate) enum GateFormat {
     Json,
 }
 
-fn budget(text: &str) -> Result<Duration, String> {
+pub(super) fn budget(text: &str) -> Result<Duration, String> {
     let budget = duration(text)?;
     if (Duration::from_secs(1)..=Duration::from_hours(24)).contains(&budget) {
         return Ok(budget);

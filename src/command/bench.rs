@@ -23,6 +23,7 @@ mod attach;
 mod batching;
 mod dashboard;
 mod kernel;
+mod power;
 mod print;
 mod several;
 
@@ -31,6 +32,7 @@ pub(crate) use attach::attach_cost;
 pub(crate) use batching::batching;
 pub(crate) use dashboard::dashboard;
 pub(crate) use kernel::integrity;
+pub(crate) use power::power;
 use several::{Measured, draft, several};
 
 /// The revision of the source that this binary is of, where it was built in its repository.
@@ -175,6 +177,11 @@ impl Progress {
             terminal: io::stderr().is_terminal(),
             started: Instant::now(),
         }
+    }
+
+    /// Whether one line takes the place of the other.
+    pub(super) const fn is_seen(&self) -> bool {
+        self.terminal
     }
 
     pub(super) fn show(&self, what: &str) {

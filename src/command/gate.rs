@@ -5,7 +5,6 @@ use std::{
     ffi::OsString,
     fmt::Write as _,
     io::{self, Write as _},
-    iter,
     process::ExitCode,
     time::Duration,
 };
@@ -34,7 +33,7 @@ mod github;
 mod junit;
 
 /// How long one process may take.
-const LIMIT: Duration = Duration::from_hours(1);
+pub(super) const LIMIT: Duration = Duration::from_hours(1);
 
 /// What a process of these suites measures where no options are given: what takes well below a
 /// second.
@@ -63,7 +62,8 @@ pub(crate) fn gate(args: &GateArgs) -> Result<ExitCode, Failure> {
     }
     let mut rules = rules(args.rules.as_deref())?;
     rules.budget = args.budget.unwrap_or(rules.budget);
-    let arguments = suite(args)?;
+    let suite = args.suite.as_deref().unwrap_or_default();
+    let arguments = process(suite, &args.options)?;
     let output = args.output.as_deref().map(Draft::create).transpose();
     let output = output.map_err(Failure::input)?;
     let junit = args.junit.as_deref().map(Staged::create).transpose();
@@ -122,27 +122,25 @@ pub(crate) fn gate(args: &GateArgs) -> Result<ExitCode, Failure> {
     })
 }
 
-/// The suite and its options, found to be such.
-fn suite(args: &GateArgs) -> Result<Vec<OsString>, Failure> {
-    let name = args.suite.as_deref().unwrap_or_default();
-    let short = SHORT.iter().find(|(suite, _)| *suite == name);
+/// What a process of `suite` is given: these options, or those that take well below a second;
+/// found to be such.
+pub(super) fn process(suite: &str, options: &[OsString]) -> Result<Vec<OsString>, Failure> {
+    let short = SHORT.iter().find(|(name, _)| *name == suite);
     let short = short.map_or(&[][..], |(_, options)| options);
-    let given = args.options.iter().cloned();
-    let options: Vec<OsString> = if args.options.is_empty() {
+    let options: Vec<OsString> = if options.is_empty() {
         short.iter().map(OsString::from).collect()
     } else {
-        given.collect()
+        options.to_vec()
     };
-    let line = ["hwptop", "bench", name].map(OsString::from);
-    let line = line.into_iter().chain(options.clone());
+    let line = ["hwptop", "bench", suite].map(OsString::from);
+    let line = line.into_iter().chain(options.iter().cloned());
     let arguments = of_one_process(line).map_err(|error| {
         let said = error.to_string();
         let said = said.lines().next().unwrap_or_default().to_owned();
-        Failure::input(anyhow!("hwptop bench {name}: {said}"))
+        Failure::input(anyhow!("hwptop bench {suite}: {said}"))
     })?;
     // What is not given to one process cannot be given to many.
-    let given: Vec<OsString> = iter::once(OsString::from(name)).chain(options).collect();
-    if let Some(extra) = given.iter().find(|of| !arguments.contains(of)) {
+    if let Some(extra) = options.iter().find(|of| !arguments.contains(of)) {
         return Err(Failure::input(anyhow!(
             "{}: how often the suite is measured and where its figures go is the gate's to say",
             extra.display()
@@ -168,6 +166,10 @@ fn show(progress: &bench::Progress, at: &Progress<'_>, budget: Duration) {
     if let Some(why) = at.dropped {
         progress.clear();
         remark(&format!("a turn is dropped: {why}"));
+    }
+    // A line of each run would be many where nobody watches.
+    if !progress.is_seen() && at.runs < at.until {
+        return;
     }
     let what = match at.phase {
         Phase::Exploring => "run",

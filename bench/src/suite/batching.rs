@@ -20,7 +20,7 @@ mod sizes;
 mod subject;
 mod vfio;
 
-use measure::Bench;
+use measure::{Bench, Delay};
 pub use sizes::{Sizes, SizesError};
 use subject::Subject;
 pub use subject::SubjectError;
@@ -74,6 +74,8 @@ pub struct Sweep {
     pub amount: Amount,
     /// Of which batch sizes.
     pub sizes: Sizes,
+    /// By which part the own way is made slower than it is: 0, but to try a gate.
+    pub delay: f64,
 }
 
 impl Sweep {
@@ -142,6 +144,7 @@ pub fn batching(
             subject: &mut *subject,
             instance,
             counters: ThreadCounters::open(),
+            delay: Delay::of(sweep.delay),
             stop,
         };
         for &batch in sweep.sizes.as_slice() {
@@ -187,6 +190,7 @@ mod tests {
             driven: Driven::Model { vendor, instances },
             amount,
             sizes: Sizes::default(),
+            delay: 0.0,
         }
     }
 

@@ -35,6 +35,7 @@ pub(crate) fn batching(args: &BatchingArgs) -> Result<(), Failure> {
             None => Amount::Time(args.time),
         },
         sizes: args.batch.clone(),
+        delay: args.inject_delay / 100.0,
     };
     let all = sweep.points();
     let progress = Progress::start();

@@ -13,6 +13,7 @@ mod front_end;
 mod integrity;
 mod kernel_cost;
 mod policies;
+mod power;
 mod several;
 
 pub(super) use agent::agent_cost;
@@ -23,6 +24,7 @@ pub(super) use front_end::front_end;
 pub(super) use integrity::{integrity, unproven};
 pub(super) use kernel_cost::kernel_cost;
 pub(super) use policies::policies;
+pub(super) use power::{Power, gates, power};
 pub(super) use several::several;
 
 use super::{Format, ProbeCost, Variant};

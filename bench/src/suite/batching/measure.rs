@@ -1,6 +1,7 @@
 use std::{
+    hint,
     sync::atomic::{AtomicBool, Ordering},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use hwptop_abi::Stage;
@@ -23,7 +24,44 @@ pub(super) struct Bench<'a> {
     pub(super) subject: &'a mut dyn Subject,
     pub(super) instance: String,
     pub(super) counters: Option<ThreadCounters>,
+    pub(super) delay: Delay,
     pub(super) stop: &'a AtomicBool,
+}
+
+/// Makes the own way slower by a part of what it takes: a change whose size is known.
+#[derive(Debug)]
+pub(super) struct Delay {
+    part: f64,
+    /// What was waited too long, and is not waited the next time.
+    ahead: Duration,
+}
+
+impl Delay {
+    pub(super) const fn of(part: f64) -> Self {
+        Self {
+            part,
+            ahead: Duration::ZERO,
+        }
+    }
+
+    /// Waits for the part of what `took` so long, busy as slower code is; how long that was.
+    fn after(&mut self, took: Duration) -> Duration {
+        let due = took.mul_f64(self.part);
+        let wait = due.saturating_sub(self.ahead);
+        self.ahead = self.ahead.saturating_sub(due);
+        if wait.is_zero() {
+            return Duration::ZERO;
+        }
+        let start = Instant::now();
+        loop {
+            let waited = start.elapsed();
+            if let Some(ahead) = waited.checked_sub(wait) {
+                self.ahead += ahead;
+                return waited;
+            }
+            hint::spin_loop();
+        }
+    }
 }
 
 /// Batches of one way.
@@ -133,10 +171,14 @@ impl Bench<'_> {
 
     fn perform(&mut self, way: Way, batch: u32, count: u64) -> Result<Duration, BatchingError> {
         let performed = self.subject.perform(way, batch, count);
-        performed.map_err(|source: SubjectError| BatchingError::Batch {
+        let took = performed.map_err(|source: SubjectError| BatchingError::Batch {
             instance: self.instance.clone(),
             batch,
             source,
+        })?;
+        Ok(match way {
+            Way::Own => took + self.delay.after(took),
+            _ => took,
         })
     }
 
@@ -243,5 +285,21 @@ impl Counted {
             instructions: sum.instructions + reading.instructions,
             cycles: sum.cycles + reading.cycles,
         });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_waited_adds_up_to_the_part() {
+        let mut delay = Delay::of(0.5);
+        let took = Duration::from_micros(3);
+        let waited: Duration = (0..1000).map(|_| delay.after(took)).sum();
+        // However much the machine disturbs.
+        let due = took.mul_f64(0.5) * 1000;
+        assert_eq!(waited, due + delay.ahead);
+        assert_eq!(Delay::of(0.0).after(took), Duration::ZERO);
     }
 }
