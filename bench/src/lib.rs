@@ -22,13 +22,16 @@ pub mod run_file;
 mod script;
 pub mod staged;
 pub mod statistics;
+pub mod store;
 pub mod suite;
 mod terminal;
 mod timed;
 mod turns;
 pub mod unmaps;
+mod utc;
 
 pub use interval::Interval;
 pub use process::{Measuring, ProcessError};
 pub use timed::Timed;
 pub use turns::{Turns, TurnsError};
+pub use utc::{compact_utc, utc};

@@ -50,6 +50,17 @@ impl Staged {
         self.file.write_all(bytes)
     }
 
+    /// Puts the file into its place, where nothing is there.
+    ///
+    /// # Errors
+    /// [`io::ErrorKind::AlreadyExists`] where something is, which stays as it was.
+    pub fn commit_new(self) -> io::Result<()> {
+        self.file
+            .persist_noclobber(&self.place)
+            .map(drop)
+            .map_err(|refused| refused.error)
+    }
+
     /// Puts the file into its place.
     ///
     /// # Errors
@@ -109,6 +120,25 @@ mod tests {
             .permissions()
             .mode();
         assert_eq!(mode & 0o777, 0o600);
+    }
+
+    #[test]
+    fn a_new_file_replaces_none() {
+        let directory = tempfile::tempdir().expect("a temporary directory");
+        let path = directory.path().join("run.json");
+        let add = |text: &str| {
+            let mut staged = Staged::create(&path)?;
+            staged.write(text.as_bytes())?;
+            staged.commit_new()
+        };
+        add("first").expect("nothing is there");
+        let error = add("second").expect_err("something is there");
+        assert_eq!(error.kind(), io::ErrorKind::AlreadyExists);
+        assert_eq!(fs::read_to_string(&path).expect("it is there"), "first");
+        assert_eq!(
+            fs::read_dir(directory.path()).expect("a directory").count(),
+            1
+        );
     }
 
     #[test]

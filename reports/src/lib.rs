@@ -23,5 +23,4 @@ mod write;
 mod fixture;
 
 pub use error::ReportError;
-pub use figure::utc;
 pub use write::write;

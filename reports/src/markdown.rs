@@ -1,10 +1,13 @@
 use std::{fmt::Write as _, path::PathBuf};
 
-use hwptop_bench::run_file::{BatchPoint, BatchingRun, Work};
+use hwptop_bench::{
+    run_file::{BatchPoint, BatchingRun, Work},
+    utc,
+};
 
 use crate::{
     escape::{markdown, markdown_code},
-    figure::{figure, grouped, utc},
+    figure::{figure, grouped},
     series::{Series, file_name},
     write::{BATCH_SVG, PERCENTILES_SVG},
 };

@@ -50,14 +50,22 @@ impl Draft {
     /// # Errors
     /// [`RunFileError::Io`]; what was there before still is, where it is a regular file.
     pub fn write(self, run: &RunFile) -> Result<(), RunFileError> {
-        let mut text =
-            serde_json::to_string_pretty(run).map_err(|error| failed(&self.path, error.into()))?;
-        text.push('\n');
+        let text = run.to_text();
+        let text = text.map_err(|error| failed(&self.path, error.into()))?;
         let written = match self.kind {
             Kind::Aside(mut staged) => staged.write(text.as_bytes()).and_then(|()| staged.commit()),
             Kind::Through(mut file) => file.write_all(text.as_bytes()),
         };
         written.map_err(|source| failed(&self.path, source))
+    }
+}
+
+impl RunFile {
+    /// The text of its file.
+    pub(crate) fn to_text(&self) -> serde_json::Result<String> {
+        let mut text = serde_json::to_string_pretty(self)?;
+        text.push('\n');
+        Ok(text)
     }
 }
 

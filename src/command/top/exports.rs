@@ -9,6 +9,7 @@ use std::{
 };
 
 use hwptop_agent::snapshot::{ObjectScope, Scope};
+use hwptop_bench::compact_utc;
 use hwptop_tui::{Export, ExportForm};
 
 use crate::command::beside::Beside;
@@ -69,16 +70,7 @@ pub(super) struct Names {
 impl Names {
     pub(super) fn of(what: &str, extension: &'static str) -> Self {
         let now = SystemTime::now().duration_since(UNIX_EPOCH);
-        let now = hwptop_reports::utc(now.unwrap_or_default().as_secs());
-        let now: String = now
-            .trim_end_matches(" UTC")
-            .chars()
-            .filter_map(|one| match one {
-                ' ' => Some('T'),
-                digit if digit.is_ascii_digit() => Some(digit),
-                _ => None,
-            })
-            .collect();
+        let now = compact_utc(now.unwrap_or_default().as_secs());
         let what: String = what
             .chars()
             .map(|one| match one {
@@ -89,7 +81,7 @@ impl Names {
             .take(PART_MAX)
             .collect();
         Self {
-            stem: format!("hwptop-{now}Z-{what}"),
+            stem: format!("hwptop-{now}-{what}"),
             extension,
             tried: 0,
         }
