@@ -20,11 +20,13 @@ use crate::{run_file::RunFile, staged::Staged};
 
 mod directory;
 mod error;
+mod history;
 mod name;
 mod read;
 mod stored;
 
 pub use error::StoreError;
+pub use history::{Change, Dated, History, Median, Segment, rule};
 pub use name::{Name, NameError};
 pub use read::{BYTES_MAX, FILE_BYTES_MAX, FILES_MAX, Skipped, Unread};
 pub use stored::Stored;
@@ -220,15 +222,22 @@ impl Store {
     fn branches(&self, only: Option<&Name>, unread: &mut Unread) -> Result<Vec<Name>, StoreError> {
         let mut all = directory::named(&self.root, unread)?;
         let Some(only) = only else { return Ok(all) };
-        if !all.contains(only) {
-            return Err(StoreError::NoBranch {
-                root: self.root.clone(),
-                branch: only.clone(),
-                there: all,
-            });
-        }
+        self.check("branch", only, &all)?;
         all.retain(|name| name == only);
         Ok(all)
+    }
+
+    /// That `name` is one of those that are there.
+    fn check(&self, what: &'static str, name: &Name, there: &[Name]) -> Result<(), StoreError> {
+        if there.contains(name) {
+            return Ok(());
+        }
+        Err(StoreError::Absent {
+            root: self.root.clone(),
+            what,
+            name: name.clone(),
+            there: there.to_vec(),
+        })
     }
 
     fn suites(&self, branch: &Name, unread: &mut Unread) -> Result<Vec<Name>, StoreError> {

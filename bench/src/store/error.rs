@@ -31,13 +31,15 @@ pub enum StoreError {
         /// When they were started, and their revision.
         stem: String,
     },
-    /// The branch has no runs.
-    #[error("{root}: no branch {branch} in this store{there}", root = root.display(), there = names(there))]
-    NoBranch {
+    /// A branch or suite has no runs.
+    #[error("{root}: no {what} {name} in this store{there}", root = root.display(), there = names(there))]
+    Absent {
         /// The store.
         root: PathBuf,
-        /// The branch.
-        branch: Name,
+        /// Branch or suite.
+        what: &'static str,
+        /// The name of it.
+        name: Name,
         /// Those that there are.
         there: Vec<Name>,
     },

@@ -45,17 +45,18 @@ impl Unread {
     }
 }
 
-/// Reads one after the other, until `with` has enough; what cannot be read is in `unread`.
+/// Reads one after the other, until `with` has enough: answers how many there are from there on.
+/// What cannot be read is in `unread`.
 pub(super) fn each(
     all: Vec<Stored>,
     unread: &mut Unread,
     mut with: impl FnMut(Stored, RunFile) -> ControlFlow<()>,
-) {
+) -> usize {
     let (count, mut bytes) = (all.len(), 0_u64);
     for (index, stored) in all.into_iter().enumerate() {
         if index == FILES_MAX || bytes >= BYTES_MAX {
             unread.left_out = unread.left_out.saturating_add(count - index);
-            return;
+            return 0;
         }
         let text = match text(&stored.path) {
             Ok(text) => text,
@@ -68,7 +69,7 @@ pub(super) fn each(
         match RunFile::parse(&text, &stored.path.display().to_string()) {
             Ok(run) if run.suite == stored.suite.as_str() => {
                 if with(stored, run).is_break() {
-                    return;
+                    return count - index;
                 }
             }
             Ok(run) => {
@@ -84,6 +85,7 @@ pub(super) fn each(
             }),
         }
     }
+    0
 }
 
 /// The text of a regular file that is not too large.

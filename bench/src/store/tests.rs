@@ -348,7 +348,7 @@ fn a_store_or_branch_that_is_not_there_is_told_with_what_helps() {
         "{error}"
     );
     let error = store.newest_comparable(&name("main"), &run(1, "a", &[7.0]));
-    assert!(matches!(error, Err(StoreError::NoBranch { .. })));
+    assert!(matches!(error, Err(StoreError::Absent { .. })));
 
     let file = directory.path().join("file");
     fs::write(&file, "x").expect("it can be written");
