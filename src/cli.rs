@@ -24,6 +24,7 @@ mod record;
 mod replay;
 mod show;
 mod slow;
+mod store;
 
 pub(crate) use agent::{AgentArgs, Histograms, Listen, Otlp, Socket, listen, otlp, socket};
 pub(crate) use bench::{
@@ -36,6 +37,7 @@ pub(crate) use record::{HindsightArgs, RecordArgs, length, window};
 pub(crate) use replay::ReplayFileArgs;
 pub(crate) use show::{ShowArgs, TopFormat};
 pub(crate) use slow::{SlowArgs, threshold};
+pub(crate) use store::{BaselineAddArgs, BaselineChangesArgs, BaselineCommand, BaselineListArgs};
 
 const EXIT_CODES: &str = exit_codes!();
 
@@ -80,6 +82,7 @@ Examples:
   hwptop doctor                          what can be observed here, what cannot
   hwptop bench batching -o run.json      what is batching worth?
   hwptop report run.json -o report/      draw it
+  hwptop baseline add run.json           keep it, to compare later runs with
   hwptop gate batching --against OTHER   is it slower than another hwptop?
   hwptop record -- CMD                   keep what happened while CMD ran
   hwptop replay hwptop-recording.jsonl   look at it again
@@ -134,6 +137,9 @@ pub(crate) enum Command {
     /// Keep measuring: metrics for Prometheus and by OTLP, snapshots for `top --target
     /// agent:PATH`
     Agent(AgentArgs),
+    /// Keep run files to compare with, by branch and suite, and look at their history
+    #[command(subcommand, after_help = EXIT_CODES)]
+    Baseline(BaselineCommand),
 }
 
 #[derive(Args, Debug)]

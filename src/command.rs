@@ -15,6 +15,7 @@ mod record;
 mod replay;
 mod report;
 mod signals;
+mod store;
 mod top;
 
 pub(crate) use agent::agent;
@@ -28,4 +29,5 @@ pub(crate) use gate::gate;
 pub(crate) use record::record;
 pub(crate) use replay::replay;
 pub(crate) use report::report;
+pub(crate) use store::{baseline_add, baseline_changes, baseline_list};
 pub(crate) use top::top;

@@ -11,7 +11,7 @@ use std::process::ExitCode;
 
 use clap::Parser as _;
 
-use cli::{BenchCommand, Cli, Command};
+use cli::{BaselineCommand, BenchCommand, Cli, Command};
 use failure::Failure;
 
 fn main() -> ExitCode {
@@ -35,6 +35,9 @@ fn main() -> ExitCode {
         Some(Command::Report(args)) => command::report(&args),
         Some(Command::Replay(args)) => command::replay(&args),
         Some(Command::Agent(args)) => command::agent(args),
+        Some(Command::Baseline(BaselineCommand::Add(args))) => command::baseline_add(&args),
+        Some(Command::Baseline(BaselineCommand::List(args))) => command::baseline_list(&args),
+        Some(Command::Baseline(BaselineCommand::Changes(args))) => command::baseline_changes(&args),
         Some(Command::Record(args)) => return ended(command::record(&args)),
     };
     ended(result.map(|()| ExitCode::SUCCESS))

@@ -50,6 +50,7 @@ pub use message::full_message;
 pub use natural::natural_order;
 pub use past::Past;
 pub use perf::{PerfError, ProcessCounters};
+pub use printable::printable;
 pub use privileges::{Kept, drop_privileges};
 pub use process::{ProcessError, TargetProcess};
 pub use readiness::{Missing, can_load_ebpf};

@@ -5,7 +5,8 @@ use std::borrow::Cow;
 use serde::{de::DeserializeOwned, de::Error as _};
 
 /// `character`, or what stands for it where it controls something.
-pub(crate) fn printable(character: char) -> char {
+#[must_use]
+pub fn printable(character: char) -> char {
     if character.is_control() {
         '?'
     } else {

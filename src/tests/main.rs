@@ -22,6 +22,7 @@ mod record;
 mod recording;
 mod run;
 mod static_probes;
+mod store;
 mod suites;
 mod target_process;
 mod terminal;
