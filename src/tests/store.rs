@@ -78,7 +78,8 @@ fn run(started: u64, revision: &str, ns_per_entry: f64) -> Value {
             "order": 0, "started_unix_s": started,
             "points": [{
                 "labels": {"stream": "a"},
-                "figures": {"ns_per_entry": {"value": ns_per_entry}, "elapsed": {"value": 5.0}},
+                "figures": {"ns_per_entry": {"value": ns_per_entry}, "ratio_to_bare": {"value": 1.0},
+                    "cycles_per_entry": {"value": 2.0 * ns_per_entry}, "elapsed": {"value": 5.0}},
             }],
         }],
     })
@@ -165,20 +166,29 @@ fn changes_are_told_with_date_revisions_ratio_and_p_in_every_format() {
     let text = folder.baseline(&["changes"]);
     assert_eq!((text.code, text.stderr.as_str()), (Some(0), ""));
     for part in [
-        "policies on model (modelled): 16 runs, 1 metric, 1970-01-01 00:00:00 UTC to",
+        "policies on model (modelled): 16 runs, 3 metrics, 1970-01-01 00:00:00 UTC to",
         "1970-01-01 00:00:09 UTC  r8 → r9",
         "ns_per_entry{stream=a}  100.1 → 119.9 ns/entry  +19.9 % worse, p ",
+        "cycles_per_entry{stream=a}  200.1 → 239.9 cycles/entry  +19.9 % worse, p ",
         "other kernel: 6.12.0 → 6.13.0",
         "  no change",
     ] {
         assert!(text.stdout.contains(part), "{part}: {}", text.stdout);
     }
+    // What changed together is told together.
+    assert_eq!(text.stdout.matches("r8 → r9").count(), 1, "{}", text.stdout);
+    assert!(
+        !text.stdout.contains("the same revision"),
+        "{}",
+        text.stdout
+    );
 
     let document = folder.baseline(&["changes", "--suite", "policies", "--format", "json"]);
     let document = document.json();
     assert_eq!(document["schema"], "hwptop.changes/1");
     let segments = &document["histories"][0]["segments"];
-    let change = &segments[0]["changes"][0];
+    assert_eq!(segments[0]["changes"].as_array().map(Vec::len), Some(2));
+    let change = &segments[0]["changes"][1];
     assert_eq!(change["metric"], "ns_per_entry");
     assert_eq!(change["before"]["revision"], "r8");
     assert_eq!(change["after"]["started_unix_s"], 9);
@@ -192,10 +202,32 @@ fn changes_are_told_with_date_revisions_ratio_and_p_in_every_format() {
 
     let csv = folder.baseline(&["changes", "--format", "csv"]);
     let rows: Vec<_> = csv.stdout.lines().collect();
-    assert_eq!(rows.len(), 2, "{}", csv.stdout);
+    assert_eq!(rows.len(), 3, "{}", csv.stdout);
     let row = "\"policies\",0,\"model\",\"ns_per_entry{stream=a}\",ns/entry,9,\"r8\",\"r9\",100.";
-    assert!(rows[1].starts_with(row), "{}", rows[1]);
-    assert_eq!(rows[1].split(',').count(), rows[0].split(',').count());
+    assert!(rows[2].starts_with(row), "{}", rows[2]);
+    assert_eq!(rows[2].split(',').count(), rows[0].split(',').count());
+}
+
+#[test]
+fn a_change_within_a_revision_is_said_to_be_none_of_the_code() {
+    let folder = Folder::new();
+    for (branch, revision) in [("main", "r"), ("dirty", "r-dirty")] {
+        for index in 0..12_u64 {
+            let level = if index < 6 { 100.0 } else { 50.0 };
+            let value = level + if index % 2 == 0 { 0.5 } else { -0.5 };
+            folder.added(&run(index, revision, value), &["--branch", branch]);
+        }
+    }
+    let text = folder.baseline(&["changes"]);
+    for part in ["r → r, the same revision", "-50.0 % better"] {
+        assert!(text.stdout.contains(part), "{part}: {}", text.stdout);
+    }
+    let text = folder.baseline(&["changes", "--branch", "dirty"]);
+    assert!(
+        text.stdout.contains("r-dirty → r-dirty\n"),
+        "{}",
+        text.stdout
+    );
 }
 
 #[test]

@@ -61,3 +61,22 @@ pub(super) fn remove(path: &Path) -> Result<(), StoreError> {
         _ => Ok(()),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_directory_of_more_files_than_any_store_has_is_not_walked_through() {
+        let directory = tempfile::tempdir().expect("a temporary directory");
+        let write = |number: usize| {
+            fs::write(directory.path().join(format!("{number}")), "").expect("it can be written");
+        };
+        (0..ENTRIES_MAX).for_each(write);
+        let all = entries(directory.path()).expect("as many as there may be");
+        assert_eq!(all.len(), ENTRIES_MAX);
+        write(ENTRIES_MAX);
+        let error = entries(directory.path()).expect_err("too many").to_string();
+        assert!(error.contains("more than 10000 files"), "{error}");
+    }
+}

@@ -130,7 +130,7 @@ impl Segment {
                 });
             }
         }
-        changes.sort_by_key(|change| change.after);
+        changes.sort_by_key(|change| (change.after, change.before));
         Ok(changes)
     }
 }

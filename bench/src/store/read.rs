@@ -50,11 +50,20 @@ impl Unread {
 pub(super) fn each(
     all: Vec<Stored>,
     unread: &mut Unread,
+    with: impl FnMut(Stored, RunFile) -> ControlFlow<()>,
+) -> usize {
+    within(BYTES_MAX, all, unread, with)
+}
+
+fn within(
+    bytes_max: u64,
+    all: Vec<Stored>,
+    unread: &mut Unread,
     mut with: impl FnMut(Stored, RunFile) -> ControlFlow<()>,
 ) -> usize {
     let (count, mut bytes) = (all.len(), 0_u64);
     for (index, stored) in all.into_iter().enumerate() {
-        if index == FILES_MAX || bytes >= BYTES_MAX {
+        if index == FILES_MAX || bytes >= bytes_max {
             unread.left_out = unread.left_out.saturating_add(count - index);
             return 0;
         }
@@ -105,4 +114,43 @@ pub(super) fn text(path: &Path) -> io::Result<String> {
         return Err(large());
     }
     Ok(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::{
+        Name, Store,
+        tests::{name, run, store},
+    };
+
+    fn stored(store: &Store, main: &Name) -> Vec<Stored> {
+        let all = store.stored(main, &name("policies"), &mut Unread::default());
+        all.expect("it can be read")
+    }
+
+    #[test]
+    fn no_more_bytes_are_read_than_is_said_and_the_rest_is_counted() {
+        let (_directory, store) = store();
+        let main = name("main");
+        for started in 0..5 {
+            let added = store.add(&main, &run(started, "r", &[7.0]), None, false);
+            added.expect("it can be added");
+        }
+        let all = stored(&store, &main);
+        let one = text(&all[0].path).expect("it can be read").len() as u64;
+        let (mut unread, mut starts) = (Unread::default(), Vec::new());
+        let beyond = within(one + 1, all, &mut unread, |_, run| {
+            starts.push(run.started_unix_s);
+            ControlFlow::Continue(())
+        });
+        assert_eq!((beyond, unread.left_out), (0, 3));
+        assert_eq!(starts, [4, 3]);
+
+        let mut unread = Unread::default();
+        let beyond = each(stored(&store, &main), &mut unread, |_, _| {
+            ControlFlow::Break(())
+        });
+        assert_eq!((beyond, unread.left_out), (5, 0));
+    }
 }

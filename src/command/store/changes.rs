@@ -164,8 +164,13 @@ fn text(out: &mut impl Write, branch: &Name, all: &[Changed]) -> io::Result<()> 
             if changes.is_empty() {
                 writeln!(out, "  no change")?;
             }
-            for change in changes {
-                line(out, segment, change)?;
+            for same in
+                changes.chunk_by(|one, next| (one.before, one.after) == (next.before, next.after))
+            {
+                between(out, segment, &same[0])?;
+                for change in same {
+                    line(out, change)?;
+                }
             }
         }
     }
@@ -192,10 +197,21 @@ fn heading(out: &mut impl Write, segment: &Segment) -> io::Result<()> {
     Ok(())
 }
 
-fn line(out: &mut impl Write, segment: &Segment, change: &Change) -> io::Result<()> {
+/// When it was, and between which revisions.
+fn between(out: &mut impl Write, segment: &Segment, change: &Change) -> io::Result<()> {
     let (before, after) = (&segment.runs[change.before], &segment.runs[change.after]);
     let [from, to] = [before, after].map(|run| or_dash(run.revision.as_deref()));
-    writeln!(out, "  {}  {from} → {to}", utc(after.started_unix_s))?;
+    write!(out, "  {}  {from} → {to}", utc(after.started_unix_s))?;
+    let revision = before.revision.as_ref();
+    // Two builds of a tree with changes need not be of the same ones.
+    let is_told = revision.is_some_and(|revision| !revision.ends_with("-dirty"));
+    if is_told && revision == after.revision.as_ref() {
+        write!(out, ", the same revision: something else changed")?;
+    }
+    writeln!(out)
+}
+
+fn line(out: &mut impl Write, change: &Change) -> io::Result<()> {
     let ratio = change.ratio().map_or_else(
         || "-".to_owned(),
         |ratio| format!("{:+.1} %", (ratio - 1.0) * 100.0),
