@@ -57,7 +57,8 @@ pub enum ProcessError {
         program: String,
         /// How it ended.
         status: ExitStatus,
-        /// The last line that it wrote to its standard error.
+        /// The last line that it wrote to its standard error, or what is wrong with what it was
+        /// given.
         said: String,
     },
     /// It did not end.
@@ -118,8 +119,11 @@ impl Measuring {
         };
         if !status.success() {
             let said = fs::read_to_string(&errors).unwrap_or_default();
+            // What is wrong in a command line is said before how to learn more.
+            let wrong = said.lines().find_map(|line| line.strip_prefix("error: "));
+            let said = wrong.or_else(|| said.lines().next_back());
+            let said = said.unwrap_or("it said nothing");
             // Escape sequences of another program are not for this one's terminal.
-            let said = said.lines().next_back().unwrap_or("it said nothing");
             let said = said.chars().filter(|c| !c.is_control()).take(500).collect();
             return Err(ProcessError::Failed {
                 program,

@@ -213,6 +213,8 @@ impl RunFile {
             place,
             what,
         };
+        self.check_names()
+            .map_err(|(place, what)| wrong(place.to_owned(), what))?;
         let base = self.base.as_ref().map_or(&[][..], |base| &base.runs);
         for (side, runs) in [("runs", self.runs.as_slice()), ("base.runs", base)] {
             if runs.len() > RUNS_MAX {
@@ -242,6 +244,28 @@ impl RunFile {
             }
         }
         Ok(())
+    }
+
+    /// Refuses what is shown as it is and would do something to a terminal, with its place.
+    fn check_names(&self) -> Result<(), (&'static str, String)> {
+        let own = [(&self.environment, "environment")];
+        let base = self.base.as_ref();
+        let base = base.map(|base| (&base.environment, "base.environment"));
+        let builds = own.into_iter().chain(base).flat_map(|(build, place)| {
+            let said = [Some(&build.hwptop), build.revision.as_ref()];
+            said.into_iter().flatten().map(move |text| (place, text))
+        });
+        let settings = self.settings.keys().map(|name| ("settings", name));
+        let target = self.target.as_ref().map(|target| ("target", target));
+        let mut shown = [("suite", &self.suite)]
+            .into_iter()
+            .chain(target)
+            .chain(settings)
+            .chain(builds);
+        match shown.find(|(_, text)| text.chars().any(char::is_control)) {
+            Some((place, text)) => Err((place, format!("{text:?} has control characters"))),
+            None => Ok(()),
+        }
     }
 }
 

@@ -31,6 +31,11 @@ fn what_a_process_says_before_it_fails_is_told_without_escapes() {
         said.ends_with("ended with exit status: 3: no [31msuch thing"),
         "{said}"
     );
+    let said = error(
+        "printf \"error: no argument '--new'\\n\\nFor more, try --help\\n\" >&2; exit 2",
+        LONG,
+    );
+    assert!(said.ends_with("status: 2: no argument '--new'"), "{said}");
     let said = error("kill -SEGV $$", LONG);
     assert!(
         said.contains("signal: 11 (SIGSEGV)") && said.ends_with("it said nothing"),

@@ -305,3 +305,35 @@ fn what_nothing_counted_is_not_in_the_file() {
     );
     assert_eq!(BatchPoint::of(&point, false), Some(counted));
 }
+
+#[test]
+fn what_would_do_something_to_a_terminal_is_refused_with_its_place() {
+    for (place, change) in [
+        ("suite", (|run| run.suite.push('\x1b')) as fn(&mut RunFile)),
+        ("target", |run| run.target = Some("model\x07".to_owned())),
+        ("settings", |run| {
+            run.settings.insert("a\nb".to_owned(), String::new());
+        }),
+        ("environment", |run| {
+            run.environment.revision = Some("\x1b[2J".to_owned());
+        }),
+        ("base.environment", |run| {
+            let mut environment = run.environment.clone();
+            environment.hwptop.push('\r');
+            run.base = Some(Base {
+                program: String::new(),
+                environment,
+                runs: Vec::new(),
+            });
+        }),
+    ] {
+        let mut run = run(Vec::new());
+        RunFile::check(&run, "run.json").expect("good");
+        change(&mut run);
+        let error = RunFile::check(&run, "run.json").expect_err(place);
+        let error = error.to_string();
+        let begin = format!("run.json: {place}: ");
+        assert!(error.starts_with(&begin), "{error}");
+        assert!(!error.contains(char::is_control), "{error:?}");
+    }
+}
