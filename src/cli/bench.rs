@@ -127,6 +127,14 @@ pub(crate) fn of_one_process(
     let Some((name, options, command)) = suite() else {
         return Ok(Vec::new());
     };
+    // Processes of a suite are told where to write.
+    if !command.get_arguments().any(|arg| arg.get_id() == "runs") {
+        let why = "it is measured in one process only: it has no --runs";
+        return Err(clap::Error::raw(
+            clap::error::ErrorKind::InvalidSubcommand,
+            why,
+        ));
+    }
     let several = RunsArgs::augment_args(clap::Command::new(""));
     let is_several = |id| several.get_arguments().any(|arg| arg.get_id() == id);
     let mut arguments = vec![OsString::from(name)];

@@ -26,7 +26,7 @@ The verdict, of each metric and of all:
 Examples:
   hwptop gate batching --against ./hwptop-before
   hwptop gate batching --against ./hwptop-before --junit gate.xml -- --target selftest --time 50ms
-  hwptop gate batching --base base.json
+  hwptop gate batching --base base.json         (bench batching --runs 20 -o base.json)
   hwptop gate batching --print-rules > rules.toml
 
 Exit codes: 0 PASS, or INDETERMINATE without --strict; 1 FAIL; 2 usage or bad input;
@@ -60,7 +60,8 @@ pub(crate) struct GateArgs {
     /// The suite: `hwptop bench list`
     #[arg(value_name = "SUITE", required_unless_present = "print_rules")]
     pub(crate) suite: Option<String>,
-    /// The suite's own options [default: what takes a process well below a second]
+    /// The suite's own options [default: those that the file of --base was measured with, or what
+    /// takes a process well below a second]
     #[arg(last = true, value_name = "OPTION")]
     pub(crate) options: Vec<OsString>,
     /// Hold this binary against another of hwptop, in turns (ABBA)

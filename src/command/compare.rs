@@ -16,7 +16,7 @@ use crate::{
 
 mod compared;
 
-pub(super) use compared::{Compared, figure, meaning};
+pub(super) use compared::{Compared, figure, heading, meaning, metric_width, quoted};
 
 pub(crate) fn compare(args: &CompareArgs) -> Result<(), Failure> {
     let rules = rules(args.rules.as_deref())?;

@@ -1,10 +1,12 @@
 //! The gate: measures a change against what was before it, and judges.
 
 use std::{
+    collections::BTreeSet,
     env,
     ffi::OsString,
     fmt::Write as _,
     io::{self, Write as _},
+    path::Path,
     process::ExitCode,
     time::Duration,
 };
@@ -13,9 +15,10 @@ use anyhow::anyhow;
 use hwptop_bench::{
     Measuring, ProcessError, Turns, TurnsError,
     compare::Verdict,
-    gate::{Gate, Outcome, Phase, Progress, Rules},
-    run_file::{Draft, RunFile},
+    gate::{Action, Gate, Outcome, Phase, Progress, Rules},
+    run_file::{Draft, Key, ProcessRun, RunFile},
     staged::Staged,
+    statistics::ratio::RUNS_LEAST,
 };
 
 use super::{
@@ -63,13 +66,16 @@ pub(crate) fn gate(args: &GateArgs) -> Result<ExitCode, Failure> {
     let mut rules = rules(args.rules.as_deref())?;
     rules.budget = args.budget.unwrap_or(rules.budget);
     let suite = args.suite.as_deref().unwrap_or_default();
-    let arguments = process(suite, &args.options)?;
+    let base = args.base.as_deref().map(RunFile::read).transpose();
+    let base = base.map_err(Failure::input)?;
+    if let (Some(base), Some(path)) = (&base, &args.base) {
+        is_enough(base, path)?;
+    }
+    let arguments = process(suite, &args.options, base.as_ref())?;
     let output = args.output.as_deref().map(Draft::create).transpose();
     let output = output.map_err(Failure::input)?;
     let junit = args.junit.as_deref().map(Staged::create).transpose();
     let junit = junit.map_err(|error| at(args.junit.as_deref(), error))?;
-    let base = args.base.as_deref().map(RunFile::read).transpose();
-    let base = base.map_err(Failure::input)?;
     let stop = stop_flag()?;
     let measuring = |program| Measuring {
         program,
@@ -78,14 +84,16 @@ pub(crate) fn gate(args: &GateArgs) -> Result<ExitCode, Failure> {
     };
     let own = measuring(env::current_exe()?);
     let mut turns = Turns::new(own, args.against.clone().map(measuring));
-    let mut differences = Vec::new();
-    if let Some(base) = &base {
-        // Before the time is spent.
-        turns.turn(&stop).map_err(failure)?;
-        if let Some(own) = turns.file() {
-            differences = comparable(base, own, args.force)?;
-        }
+    // Before the time is spent.
+    turns.turn(&stop).map_err(failure)?;
+    let own = turns.file();
+    if let Some(own) = own {
+        hold_something(own, &rules)?;
     }
+    let differences = match (&base, own) {
+        (Some(base), Some(own)) => comparable(base, own, args.force)?,
+        _ => Vec::new(),
+    };
     let gate = Gate::new(rules.clone(), base.is_none());
     let progress = bench::Progress::start();
     let outcome = gate.run(&mut turns, base.as_ref(), &stop, |at| {
@@ -122,13 +130,21 @@ pub(crate) fn gate(args: &GateArgs) -> Result<ExitCode, Failure> {
     })
 }
 
-/// What a process of `suite` is given: these options, or those that take well below a second;
-/// found to be such.
-pub(super) fn process(suite: &str, options: &[OsString]) -> Result<Vec<OsString>, Failure> {
-    let short = SHORT.iter().find(|(name, _)| *name == suite);
-    let short = short.map_or(&[][..], |(_, options)| options);
-    let options: Vec<OsString> = if options.is_empty() {
+/// What a process of `suite` is given: these options, or those of the base, or those that take well
+/// below a second; found to be such.
+pub(super) fn process(
+    suite: &str,
+    options: &[OsString],
+    base: Option<&RunFile>,
+) -> Result<Vec<OsString>, Failure> {
+    let short = || {
+        let short = SHORT.iter().find(|(name, _)| *name == suite);
+        let short = short.map_or(&[][..], |(_, options)| options);
         short.iter().map(OsString::from).collect()
+    };
+    let options: Vec<OsString> = if options.is_empty() {
+        let same = base.and_then(|base| as_measured(base, suite));
+        same.unwrap_or_else(short)
     } else {
         options.to_vec()
     };
@@ -136,7 +152,8 @@ pub(super) fn process(suite: &str, options: &[OsString]) -> Result<Vec<OsString>
     let line = line.into_iter().chain(options.iter().cloned());
     let arguments = of_one_process(line).map_err(|error| {
         let said = error.to_string();
-        let said = said.lines().next().unwrap_or_default().to_owned();
+        let said = said.lines().next().unwrap_or_default();
+        let said = said.strip_prefix("error: ").unwrap_or(said);
         Failure::input(anyhow!("hwptop bench {suite}: {said}"))
     })?;
     // What is not given to one process cannot be given to many.
@@ -149,6 +166,47 @@ pub(super) fn process(suite: &str, options: &[OsString]) -> Result<Vec<OsString>
     Ok(arguments)
 }
 
+/// The options that `bench` measured the base with; none where something else did.
+fn as_measured(base: &RunFile, suite: &str) -> Option<Vec<OsString>> {
+    let line = of_one_process(base.command.iter().map(OsString::from)).ok()?;
+    let (name, options) = line.split_first()?;
+    (*name == *suite).then(|| options.to_vec())
+}
+
+/// Too few runs tell nothing, however many they are held against.
+fn is_enough(base: &RunFile, path: &Path) -> Result<(), Failure> {
+    let (runs, path) = (base.runs.len(), path.display());
+    if runs >= RUNS_LEAST {
+        return Ok(());
+    }
+    Err(Failure::input(anyhow!(
+        "{path}: processes that it has figures of: {runs}; a base has {RUNS_LEAST} or more \
+         (hwptop bench {} --runs 20 -o {path})",
+        base.suite
+    )))
+}
+
+/// A gate that nothing can fail says nothing.
+fn hold_something(run: &RunFile, rules: &Rules) -> Result<(), Failure> {
+    let measured = run.runs.iter().flat_map(ProcessRun::comparable);
+    let measured: BTreeSet<Key> = measured.map(|(key, _)| key).collect();
+    let fails = |key: &Key| {
+        rules
+            .of(key)
+            .is_some_and(|rule| rule.action == Action::Fail)
+    };
+    if measured.iter().any(fails) {
+        return Ok(());
+    }
+    let names: BTreeSet<&str> = measured.iter().map(|key| key.metric.as_str()).collect();
+    let names: Vec<&str> = names.into_iter().collect();
+    Err(Failure::input(anyhow!(
+        "no rule lets a metric of {} fail the gate: begin with --print-rules; it measures {}",
+        run.suite,
+        names.join(", ")
+    )))
+}
+
 fn failure(error: TurnsError) -> Failure {
     match error {
         TurnsError::Process(ProcessError::Stopped) => Failure::Interrupted(anyhow!("stopped")),
@@ -157,8 +215,8 @@ fn failure(error: TurnsError) -> Failure {
     }
 }
 
-fn at(path: Option<&std::path::Path>, error: io::Error) -> Failure {
-    let path = path.unwrap_or_else(|| std::path::Path::new("-"));
+fn at(path: Option<&Path>, error: io::Error) -> Failure {
+    let path = path.unwrap_or_else(|| Path::new("-"));
     Failure::input(anyhow!(error).context(path.display().to_string()))
 }
 
@@ -177,7 +235,7 @@ fn show(progress: &bench::Progress, at: &Progress<'_>, budget: Duration) {
     };
     let left = budget.saturating_sub(at.elapsed).as_secs();
     progress.show(&format!(
-        "{what} {}, a look at {}; at most {left} s left",
+        "{what} {} of {} before it looks; at most {left} s left",
         at.runs, at.until
     ));
 }
@@ -200,14 +258,15 @@ fn print(compared: &Compared, outcome: &Outcome, format: GateFormat) -> io::Resu
         return writeln!(out);
     }
     compared.text(out)?;
-    writeln!(out, "\n{}", sentence(outcome))
+    writeln!(out, "\n{}", sentence(compared, outcome))
 }
 
 /// The verdict in a sentence.
-fn sentence(outcome: &Outcome) -> String {
+fn sentence(compared: &Compared, outcome: &Outcome) -> String {
     let judged = &outcome.judged;
+    let runs = if compared.is_paired { "pairs" } else { "runs" };
     let mut said = format!(
-        "{}: {} ({} runs a side",
+        "{}: {} ({} {runs}",
         judged.verdict.name(),
         meaning(judged.verdict),
         judged.runs

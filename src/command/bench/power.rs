@@ -33,7 +33,7 @@ pub(crate) fn power(args: &PowerArgs) -> Result<(), Failure> {
     let mut rules = rules(args.rules.as_deref())?;
     rules.budget = args.budget.unwrap_or(rules.budget);
     let bench = Bench {
-        arguments: process("batching", &args.options)?,
+        arguments: process("batching", &args.options, None)?,
         rules,
         stop: &*stop_flag()?,
         progress: Progress::start(),

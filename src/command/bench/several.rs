@@ -27,6 +27,8 @@ use crate::{
 
 /// How long one process may take.
 const LIMIT: Duration = Duration::from_hours(24);
+/// So many lines of progress where no terminal shows them.
+const LINES_MAX: u32 = 20;
 
 /// The run file to be, where one is asked for: found to be writable before anything is measured.
 pub(super) fn draft(args: &RunsArgs) -> Result<Option<Draft>, Failure> {
@@ -163,7 +165,10 @@ fn measure(args: &RunsArgs, turns: &mut Turns, stop: &AtomicBool) -> Result<(), 
             0 => String::new(),
             _ => format!(", about {} left", left(started.elapsed(), done, args.runs)),
         };
-        progress.show(&format!("{what} {} of {}{left}", done + 1, args.runs));
+        // A line of each run would be many where nobody watches.
+        if progress.is_seen() || done.is_multiple_of(args.runs.div_ceil(LINES_MAX)) {
+            progress.show(&format!("{what} {} of {}{left}", done + 1, args.runs));
+        }
         match turns.turn(stop) {
             Ok(()) => {}
             Err(TurnsError::Process(ProcessError::Stopped)) => break,

@@ -1,9 +1,12 @@
-use std::io::{self, Write};
+use std::{
+    collections::BTreeSet,
+    io::{self, Write},
+};
 
 use hwptop_bench::{
     compare::{Comparison, Row, Verdict, narrowing},
     gate::{Action, JudgedRow, Rules},
-    run_file::{Base, Difference, Environment, RunFile},
+    run_file::{Base, Difference, Environment, Key, Labels, RunFile},
     statistics::{Confidence, criterion_rule::Decision},
 };
 use serde_json::{Value, json};
@@ -17,7 +20,7 @@ pub(in crate::command) struct Compared {
     binaries: [String; 2],
     runs: [usize; 2],
     dropped: u32,
-    is_paired: bool,
+    pub(in crate::command) is_paired: bool,
     confidence: Confidence,
     narrowing: Option<f64>,
     differences: Vec<String>,
@@ -58,7 +61,7 @@ impl Compared {
     fn of(run: &RunFile, base: &Environment, comparison: Comparison, rules: &Rules) -> Self {
         let sided = |keys: &[_], side| -> Vec<String> {
             let keys = keys.iter();
-            keys.map(|key: &hwptop_bench::run_file::Key| format!("{key}: only {side} has it"))
+            keys.map(|key: &Key| format!("{key}: only {side} has it"))
                 .collect()
         };
         let mut one_sided = sided(&comparison.only_base, "the base");
@@ -92,9 +95,10 @@ impl Compared {
         let [base, new] = &self.binaries;
         let [base_runs, new_runs] = self.runs;
         if self.is_paired {
+            let pairs = base_runs.min(new_runs);
             writeln!(
                 out,
-                "base {base}, new {new}: {new_runs} pairs of processes, in turns"
+                "base {base}, new {new}: {pairs} pairs of processes, in turns"
             )?;
         } else {
             writeln!(
@@ -110,9 +114,17 @@ impl Compared {
             out,
             "\nratio: new / base, with its {} % interval; p: rank test, all metrics together\n\
              PASS: not worse by more than the floor; (…): told, fails no gate\n\
-             criterion: what criterion's default rule says of the same figures",
+             C: what criterion's default rule says of the same figures: R regressed, I improved",
             self.confidence.part() * 100.0
         )?;
+        let without = self
+            .rows
+            .iter()
+            .filter_map(|row| row.row.ratio.as_ref().err());
+        let reasons: BTreeSet<String> = without.map(ToString::to_string).collect();
+        for why in reasons {
+            writeln!(out, "no ratio: {why}")?;
+        }
         if let Some(narrowing) = self.narrowing {
             writeln!(
                 out,
@@ -120,7 +132,7 @@ impl Compared {
             )?;
         }
         if self.dropped > 0 {
-            writeln!(out, "{} turns are dropped: a process failed", self.dropped)?;
+            writeln!(out, "dropped, as a process failed: turns: {}", self.dropped)?;
         }
         for line in &self.one_sided {
             writeln!(out, "{line}")?;
@@ -129,33 +141,38 @@ impl Compared {
     }
 
     fn table(&self, out: &mut impl Write) -> io::Result<()> {
-        let width = self.rows.iter().map(|row| row.row.key.to_string().len());
-        let width = width.max().unwrap_or(0).max("metric".len());
+        let width = metric_width(self.rows.iter().map(|row| &row.row.key));
         writeln!(
             out,
-            "\n{:<width$} {:>11} {:>11}  {:<24} {:>6} {:>6}  {:<15}  criterion",
+            "\n{:<width$} {:>8} {:>8}  {:<23} {:>6} {:>5} {:<15} C",
             "metric", "base", "new", "ratio", "p", "floor", "verdict"
         )?;
+        let mut place = None;
         for row in &self.rows {
+            heading(out, &mut place, &row.row.key)?;
             let median = |figures: &[f64]| Row::median(figures).map_or("-".to_owned(), figure);
             let ratio = match &row.row.ratio {
                 Ok(of) => format!("{:.4} [{:.4}, {:.4}]", of.value, of.low, of.high),
-                Err(why) => why.to_string(),
+                Err(_) => "none".to_owned(),
             };
             let verdict = match row.action {
                 Action::Fail => row.verdict.name().to_owned(),
                 Action::Report => format!("({})", row.verdict.name()),
             };
-            writeln!(
-                out,
-                "{:<width$} {:>11} {:>11}  {ratio:<24} {:>6.4} {:>5}%  {verdict:<15}  {}",
-                row.row.key.to_string(),
+            let criterion = match row.criterion() {
+                Some(Decision::Regressed) => " R",
+                Some(Decision::Improved) => " I",
+                _ => "",
+            };
+            let line = format!(
+                "{:<width$} {:>8} {:>8}  {ratio:<23} {:>6.4} {:>4}% {verdict:<15}{criterion}",
+                format!("  {}", row.row.key.metric),
                 median(&row.row.base),
                 median(&row.row.new),
                 row.row.p_adjusted,
                 row.floor * 100.0,
-                row.criterion().map_or("-", said)
-            )?;
+            );
+            writeln!(out, "{}", line.trim_end())?;
         }
         Ok(())
     }
@@ -170,8 +187,8 @@ impl Compared {
             let ratio = row.row.ratio.as_ref().ok();
             writeln!(
                 out,
-                "\"{}\",{},{},{},{},{},{},{},{},{},{},{}",
-                row.row.key,
+                "{},{},{},{},{},{},{},{},{},{},{},{}",
+                quoted(&row.row.key),
                 row.row.metric.unit,
                 median(&row.row.base),
                 median(&row.row.new),
@@ -255,6 +272,34 @@ fn text(value: Option<f64>) -> String {
     value.map(|value| value.to_string()).unwrap_or_default()
 }
 
+/// How wide the names of metrics are, in a table with a [`heading`] of each place.
+pub(in crate::command) fn metric_width<'a>(keys: impl Iterator<Item = &'a Key>) -> usize {
+    let width = keys.map(|key| key.metric.len() + 2).max();
+    width.unwrap_or(0).max("metric".len())
+}
+
+/// The place of the rows to come, in a line of its own, where it is not that of those before: in
+/// each row it would make the table wider than a terminal.
+pub(in crate::command) fn heading<'a>(
+    out: &mut impl Write,
+    place: &mut Option<&'a Labels>,
+    key: &'a Key,
+) -> io::Result<()> {
+    if place.replace(&key.labels) == Some(&key.labels) || key.labels.is_empty() {
+        return Ok(());
+    }
+    let labels = key.labels.iter();
+    let labels: Vec<String> = labels
+        .map(|(name, value)| format!("{name}={value}"))
+        .collect();
+    writeln!(out, "{}", labels.join(", "))
+}
+
+/// As a field of CSV.
+pub(in crate::command) fn quoted(key: &Key) -> String {
+    format!("\"{}\"", key.to_string().replace('"', "\"\""))
+}
+
 /// Four digits that count, at least.
 pub(in crate::command) fn figure(value: f64) -> String {
     let decimals = match value.abs() {
@@ -271,6 +316,6 @@ pub(in crate::command) const fn meaning(verdict: Verdict) -> &'static str {
     match verdict {
         Verdict::Pass => "nothing is worse by more than its floor",
         Verdict::Fail => "something is worse by more than its floor, and so on fresh runs",
-        Verdict::Indeterminate => "the time was up before it could be told",
+        Verdict::Indeterminate => "it could not be told by then",
     }
 }

@@ -42,7 +42,7 @@ pub(super) fn annotate(compared: &Compared, outcome: &Outcome) -> io::Result<()>
 fn summary(compared: &Compared, outcome: &Outcome) -> String {
     let mut text = format!(
         "### hwptop gate: {}\n\n| metric | ratio | floor | verdict |\n|---|---|---|---|\n",
-        sentence(outcome)
+        sentence(compared, outcome)
     );
     for row in &compared.rows {
         let ratio = row
@@ -53,7 +53,8 @@ fn summary(compared: &Compared, outcome: &Outcome) -> String {
                 format!("{:.4} [{:.4}, {:.4}]", of.value, of.low, of.high)
             });
         let told = if row.counts() { "" } else { " (told)" };
-        let (key, floor, verdict) = (&row.row.key, row.floor * 100.0, row.verdict.name());
+        let key = row.row.key.to_string().replace('|', "\\|");
+        let (floor, verdict) = (row.floor * 100.0, row.verdict.name());
         // Writing to a String cannot fail.
         let _ = writeln!(text, "| `{key}` | {ratio} | {floor} % | {verdict}{told} |");
     }

@@ -7,7 +7,10 @@ use hwptop_bench::{
 };
 
 use super::json_line;
-use crate::{cli::Format, command::compare::figure};
+use crate::{
+    cli::Format,
+    command::compare::{figure, heading, metric_width, quoted},
+};
 
 /// Every metric over the processes of a run file: median, 95 % interval, and how many there are.
 pub(in crate::command::bench) fn several(
@@ -22,8 +25,8 @@ pub(in crate::command::bench) fn several(
             writeln!(out, "metric,unit,median,low,high,processes")?;
             for Row { key, of, processes } in &rows {
                 let Interval { median, low, high } = *of;
-                let unit = unit(key);
-                writeln!(out, "\"{key}\",{unit},{median},{low},{high},{processes}")?;
+                let (key, unit) = (quoted(key), unit(key));
+                writeln!(out, "{key},{unit},{median},{low},{high},{processes}")?;
             }
             Ok(())
         }
@@ -69,19 +72,20 @@ fn text(out: &mut impl Write, run: &RunFile, rows: &[Row]) -> io::Result<()> {
         "\n{} processes: median of theirs, and its 95 % interval\n",
         run.runs.len()
     )?;
-    let width = rows.iter().map(|row| row.key.to_string().len()).max();
-    let width = width.unwrap_or(0).max("metric".len());
+    let width = metric_width(rows.iter().map(|row| &row.key));
     writeln!(
         out,
         "{:<width$} {:>12} {:>12} {:>12}  unit",
         "metric", "median", "low", "high"
     )?;
+    let mut place = None;
     for Row { key, of, processes } in rows {
+        heading(out, &mut place, key)?;
         let [median, low, high] = [of.median, of.low, of.high].map(figure);
         write!(
             out,
             "{:<width$} {median:>12} {low:>12} {high:>12}  {}",
-            key.to_string(),
+            format!("  {}", key.metric),
             unit(key)
         )?;
         if *processes < run.runs.len() {
@@ -90,7 +94,7 @@ fn text(out: &mut impl Write, run: &RunFile, rows: &[Row]) -> io::Result<()> {
         writeln!(out)?;
     }
     if run.dropped > 0 {
-        writeln!(out, "\n{} turns are dropped: a process failed", run.dropped)?;
+        writeln!(out, "\ndropped, as they failed: processes: {}", run.dropped)?;
     }
     Ok(())
 }

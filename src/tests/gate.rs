@@ -1,0 +1,422 @@
+//! The gate: this binary against itself, a slower one, and binaries that fail.
+
+use std::{
+    fs,
+    io::{BufRead as _, BufReader},
+    os::unix::fs::PermissionsExt as _,
+    path::{Path, PathBuf},
+    process::{Command, Stdio},
+};
+
+use quick_junit::{Report, TestCaseStatus};
+use serde_json::{Value, json};
+
+use crate::{
+    compare::write,
+    run::{Finished, HWPTOP, hwptop},
+};
+
+/// Options of a process that takes no time; a process' figures are of few requests and of no use.
+const SHORT: [&str; 7] = [
+    "--",
+    "--target",
+    "model,instances=1",
+    "--batch",
+    "1,64",
+    "--requests",
+    "100",
+];
+
+/// A shell script in the place of a binary.
+fn script(directory: &Path, text: &str) -> PathBuf {
+    let path = directory.join("binary");
+    // Through a shell: a file that is still open for writing in a process forked by another test
+    // cannot be run.
+    let written = Command::new("sh")
+        .args(["-c", "printf '%s' \"$1\" > \"$0\" && chmod +x \"$0\""])
+        .arg(&path)
+        .arg(format!("#!/bin/sh\n{text}\n"))
+        .status();
+    assert!(written.expect("a shell can be started").success());
+    let mode = fs::metadata(&path)
+        .expect("it is there")
+        .permissions()
+        .mode();
+    assert_eq!(mode & 0o100, 0o100);
+    path
+}
+
+fn gate(against: &str, options: &[&str]) -> Command {
+    let mut command = Command::new(HWPTOP);
+    command
+        .args(["gate", "batching", "--against", against])
+        .args(options)
+        .args(SHORT)
+        .env_remove("GITHUB_ACTIONS")
+        .env_remove("GITHUB_STEP_SUMMARY");
+    command
+}
+
+fn finished(mut command: Command) -> Finished {
+    Finished::of_command(&mut command)
+}
+
+fn rules(directory: &Path) -> String {
+    let rules = "least = 5\n\
+                 [[metric]]\nname = \"ns_per_entry\"\nlabels = { batch = \"64\" }\nfloor = 0.02\n\
+                 [[metric]]\nname = \"request_latency_p50\"\nfloor = 0.05\naction = \"report\"\n";
+    let path = write(directory, "rules.toml", rules);
+    path.to_str().expect("UTF-8").to_owned()
+}
+
+/// One whose every request takes twice its time in the same binary.
+const SLOWER: [&str; 9] = [
+    "--",
+    "--target",
+    "model,instances=1",
+    "--batch",
+    "64",
+    "--time",
+    "20ms",
+    "--inject-delay",
+    "100",
+];
+
+/// A base that is not slower, though it is told to be.
+fn faster(directory: &Path) -> PathBuf {
+    script(
+        directory,
+        &format!(
+            "for arg; do shift; [ \"$arg\" = 100 ] && arg=0; set -- \"$@\" \"$arg\"; done\n\
+             exec {HWPTOP} \"$@\""
+        ),
+    )
+}
+
+#[test]
+fn a_binary_does_not_fail_against_itself() {
+    let directory = tempfile::tempdir().expect("a temporary directory");
+    let junit = directory.path().join("gate.xml");
+    let junit = junit.to_str().expect("UTF-8");
+    let output = directory.path().join("run.json");
+    let options = [
+        "--budget", "2s", "--strict", "--format", "json", "--junit", junit,
+    ];
+    let run = finished(gate(
+        HWPTOP,
+        &[&options[..], &["-o", output.to_str().expect("UTF-8")]].concat(),
+    ));
+    let document: Value = serde_json::from_str(&run.stdout).expect("JSON");
+    assert_eq!(document["schema"], "hwptop.gate/1");
+    let code = match document["verdict"].as_str() {
+        Some("PASS") => Some(0),
+        Some("INDETERMINATE") => Some(3),
+        other => panic!("{other:?}: {}", run.stdout),
+    };
+    assert_eq!(run.code, code, "{}", run.stderr);
+
+    let metrics = document["comparison"]["metrics"]
+        .as_array()
+        .expect("metrics");
+    let report = fs::read_to_string(junit).expect("it was written");
+    let report = Report::deserialize_from_str(&report).expect("JUnit");
+    let cases = &report.test_suites[0].test_cases;
+    assert_eq!(cases.len(), metrics.len());
+    for (case, metric) in cases.iter().zip(metrics) {
+        let name = metric["metric"].as_str().expect("a name");
+        assert!(case.name.as_str().starts_with(name), "{:?}", case.name);
+        let is_untold = metric["verdict"] == "INDETERMINATE" && metric["action"] == "fail";
+        let is_skipped = matches!(case.status, TestCaseStatus::Skipped { .. });
+        assert_eq!(is_skipped, is_untold, "{metric}");
+    }
+
+    let kept = hwptop(&[
+        "compare",
+        output.to_str().expect("UTF-8"),
+        "--format",
+        "json",
+    ])
+    .json();
+    assert_eq!(kept["new_runs"], document["runs"]);
+}
+
+#[test]
+fn a_verdict_that_is_none_is_0_unless_it_is_strict() {
+    // There is no time for a second pair: nothing can be told.
+    for (strict, code) in [(&[][..], 0), (&["--strict"], 3)] {
+        let directory = tempfile::tempdir().expect("a temporary directory");
+        let slow = script(directory.path(), &format!("sleep 1; exec {HWPTOP} \"$@\""));
+        let options = [&["--budget", "1s"], strict].concat();
+        let run = finished(gate(slow.to_str().expect("UTF-8"), &options));
+        assert_eq!(run.code, Some(code), "{}", run.stderr);
+        assert!(run.stdout.contains("\nINDETERMINATE: "), "{}", run.stdout);
+    }
+}
+
+#[test]
+fn a_slower_binary_fails_and_github_is_told() {
+    let directory = tempfile::tempdir().expect("a temporary directory");
+    let base = faster(directory.path());
+    let summary = directory.path().join("summary.md");
+    let junit = directory.path().join("gate.xml");
+    let mut command = Command::new(HWPTOP);
+    command
+        .args(["gate", "batching", "--budget", "60s", "--against"])
+        .arg(&base)
+        .args(["--rules", &rules(directory.path()), "--junit"])
+        .arg(&junit)
+        .args(SLOWER)
+        .env("GITHUB_ACTIONS", "true")
+        .env("GITHUB_STEP_SUMMARY", &summary);
+    let run = finished(command);
+    assert_eq!(run.code, Some(1), "{}{}", run.stdout, run.stderr);
+    assert!(run.stdout.contains("\nFAIL: "), "{}", run.stdout);
+    let error = "::error title=ns_per_entry{batch=64%2Cinstance=model-vtd0}::FAIL: new / base ";
+    assert!(run.stdout.contains(error), "{}", run.stdout);
+    let summary = fs::read_to_string(&summary).expect("it was written");
+    for part in ["### hwptop gate: FAIL: ", "| 2 % | FAIL |", "(told) |"] {
+        assert!(summary.contains(part), "{part}: {summary}");
+    }
+    let report = fs::read_to_string(&junit).expect("it was written");
+    let report = Report::deserialize_from_str(&report).expect("JUnit");
+    // What is reported only fails nothing.
+    assert_eq!((report.tests, report.failures), (2, 1));
+}
+
+#[test]
+fn a_file_is_a_base_too() {
+    let directory = tempfile::tempdir().expect("a temporary directory");
+    let base = directory.path().join("base.json");
+    let base = base.to_str().expect("UTF-8");
+    let bench = ["bench", "batching", "--runs", "8", "-o", base];
+    let run = hwptop(&[&bench[..], &SLOWER[1..7]].concat());
+    assert_eq!(run.code, Some(0), "{}", run.stderr);
+    let rules = rules(directory.path());
+    let gate = ["gate", "batching", "--base", base, "--rules", &rules];
+    let text = fs::read_to_string(base).expect("it was written");
+    let mut fast: Value = serde_json::from_str(&text).expect("JSON");
+    for run in fast["runs"].as_array_mut().expect("runs") {
+        run["points"][0]["figures"]["ns_per_entry"] = json!({"value": 0.001});
+    }
+    write(directory.path(), "base.json", &fast);
+    let run = hwptop(&[&gate[..], &["--budget", "60s"], &SLOWER[..7]].concat());
+    assert_eq!(run.code, Some(1), "{}{}", run.stdout, run.stderr);
+
+    // Without options it is measured as the base was.
+    let output = directory.path().join("run.json");
+    let output = output.to_str().expect("UTF-8");
+    let run = hwptop(&[&gate[..], &["--budget", "1s", "-o", output]].concat());
+    assert!(
+        run.stdout.starts_with("batching on model,instances=1 "),
+        "{}",
+        run.stderr
+    );
+    let run = fs::read_to_string(output).expect("it was written");
+    assert!(run.contains("\"batch\": \"64\""), "{run}");
+    assert!(!run.contains("\"batch\": \"1\""), "{run}");
+
+    let other = ["--", "--target", "model:smmuv3", "--requests", "1"];
+    let run = hwptop(&[&gate[..4], &other].concat());
+    assert_eq!(run.code, Some(2), "{}", run.stdout);
+    assert!(
+        run.stderr
+            .contains("target is \"model,instances=1\" in the base"),
+        "{}",
+        run.stderr
+    );
+}
+
+#[test]
+fn turns_in_which_a_process_crashes_are_dropped_and_counted() {
+    let directory = tempfile::tempdir().expect("a temporary directory");
+    let text = format!(
+        // Slow enough that there is no time for as many pairs as tell something.
+        "cd \"$(dirname \"$0\")\"\nsleep 0.5\nif [ -e crash ]; then rm crash; kill -SEGV $$; fi\n\
+         touch crash\nexec {HWPTOP} \"$@\""
+    );
+    let binary = script(directory.path(), &text);
+    let binary = binary.to_str().expect("UTF-8");
+    let run = finished(gate(binary, &["--budget", "1s", "--format", "json"]));
+    assert_eq!(run.code, Some(0), "{}", run.stderr);
+    assert!(run.stderr.contains("a turn is dropped: "), "{}", run.stderr);
+    assert!(run.stderr.contains("SIGSEGV"), "{}", run.stderr);
+    let document: Value = serde_json::from_str(&run.stdout).expect("JSON");
+    assert_eq!(document["verdict"], "INDETERMINATE");
+    let dropped = &document["comparison"]["dropped"];
+    assert!(dropped.as_u64() >= Some(1), "{dropped}");
+}
+
+#[test]
+fn a_binary_that_always_fails_is_told_in_its_own_words() {
+    let directory = tempfile::tempdir().expect("a temporary directory");
+    for (text, said) in [
+        ("echo 'no such luck' >&2; exit 7", "no such luck"),
+        (
+            "printf \"error: unexpected argument '--batch' found\\n\\nFor more, try --help\\n\" >&2; exit 2",
+            "unexpected argument '--batch'",
+        ),
+        ("exit 0", "wrote no run file"),
+        (
+            "echo '{}' > \"$(for a; do :; done; echo \"$a\")\"",
+            "not a hwptop run file",
+        ),
+    ] {
+        let binary = script(directory.path(), text);
+        let name = binary.to_str().expect("UTF-8");
+        let run = finished(gate(name, &[]));
+        assert_eq!(run.code, Some(3), "{text}: {}", run.stdout);
+        for part in [name, said] {
+            assert!(run.stderr.contains(part), "{part}: {}", run.stderr);
+        }
+        assert!(run.stdout.is_empty(), "{}", run.stdout);
+    }
+    for (absent, said) in [("/nonexistent/hwptop", "No such file"), ("/", "denied")] {
+        let run = finished(gate(absent, &[]));
+        assert_eq!(run.code, Some(3), "{}", run.stdout);
+        assert!(run.stderr.contains(said), "{}", run.stderr);
+    }
+}
+
+#[test]
+fn what_cannot_be_gated_is_refused_before_anything_is_measured() {
+    let directory = tempfile::tempdir().expect("a temporary directory");
+    let ran = directory.path().join("ran");
+    let binary = script(directory.path(), "touch \"$(dirname \"$0\")/ran\"; exit 1");
+    let binary = binary.to_str().expect("UTF-8");
+    for (suite, options, said) in [
+        (
+            "integrity",
+            &[][..],
+            "integrity: it is measured in one process only",
+        ),
+        ("power", &[], "power: it is measured in one process only"),
+        ("list", &[], "list: it is measured in one process only"),
+        ("batchin", &[], "unrecognized subcommand 'batchin'"),
+        (
+            "batching",
+            &["--requsts", "3"],
+            "unexpected argument '--requsts'",
+        ),
+        ("batching", &["--time", "1ms"], "--time"),
+        ("batching", &["--format", "json"], "--format: how often"),
+        ("batching", &["-o", "x.json"], "-o: how often"),
+        ("batching", &["--runs", "3"], "--runs: how often"),
+    ] {
+        let gate = ["gate", suite, "--against", binary, "--"];
+        let run = hwptop(&[&gate, options].concat());
+        assert_eq!(run.code, Some(2), "{suite}: {}", run.stderr);
+        assert!(run.stderr.contains(said), "{said}: {}", run.stderr);
+    }
+    for option in ["--junit", "-o"] {
+        let path = "/nonexistent/file";
+        let run = hwptop(&["gate", "batching", "--against", binary, option, path]);
+        assert_eq!(run.code, Some(2), "{option}: {}", run.stderr);
+        assert!(run.stderr.contains(path), "{}", run.stderr);
+    }
+    assert!(!ran.exists(), "something was measured");
+}
+
+#[test]
+fn a_gate_that_nothing_can_fail_is_refused() {
+    let suite = ["gate", "front-end", "--against", HWPTOP, "--"];
+    let options = ["--rounds", "1", "--capture", "smmuv3-nvme-strict"];
+    let run = hwptop(&[&suite[..], &options].concat());
+    assert_eq!(run.code, Some(2), "{}", run.stdout);
+    for part in [
+        "no rule",
+        "front-end",
+        "ns_per_guest_command",
+        "--print-rules",
+    ] {
+        assert!(run.stderr.contains(part), "{part}: {}", run.stderr);
+    }
+}
+
+/// Sends SIGINT when `file` is there, and waits for the end.
+fn interrupt(command: &mut Command, file: &Path) -> Finished {
+    let mut child = command
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("it can be started");
+    while !file.exists() {
+        let ended = child.try_wait().expect("it can be waited for");
+        assert!(ended.is_none(), "it ended by itself: {ended:?}");
+        std::thread::sleep(std::time::Duration::from_millis(5));
+    }
+    let interrupted = Command::new("sh")
+        .args(["-c", &format!("kill -INT {}", child.id())])
+        .status();
+    assert!(interrupted.expect("a shell can be started").success());
+    let stderr = child.stderr.take().expect("it is piped");
+    let said = BufReader::new(stderr).lines().map_while(Result::ok);
+    let said: Vec<String> = said.collect();
+    let code = child.wait().expect("it can be waited for").code();
+    Finished {
+        code,
+        stdout: String::new(),
+        stderr: said.join("\n"),
+    }
+}
+
+/// Measures twice, and then hangs until it is asked to end; says who it is.
+const HANGS: &str = "cd \"$(dirname \"$0\")\"\n\
+    if [ -e second ]; then trap 'exit 1' TERM; echo $$ > hangs.new; mv hangs.new hangs; \
+    while :; do sleep 0.01; done; fi\n\
+    if [ -e first ]; then touch second; else touch first; fi\n";
+
+fn is_clean(directory: &Path, temporary: &Path) {
+    let pid = fs::read_to_string(directory.join("hangs")).expect("it was written");
+    let process = Path::new("/proc").join(pid.trim());
+    assert!(!process.exists(), "{} is still there", process.display());
+    let left = fs::read_dir(temporary).expect("it is there").count();
+    assert_eq!(left, 0, "files are left");
+}
+
+#[test]
+fn a_signal_ends_a_gate_and_leaves_nothing() {
+    let directory = tempfile::tempdir().expect("a temporary directory");
+    let temporary = tempfile::tempdir().expect("a temporary directory");
+    let binary = script(directory.path(), &format!("{HANGS}exec {HWPTOP} \"$@\""));
+    let junit = directory.path().join("gate.xml");
+    let options = ["--junit", junit.to_str().expect("UTF-8")];
+    let mut command = gate(binary.to_str().expect("UTF-8"), &options);
+    command.env("TMPDIR", temporary.path());
+    let run = interrupt(&mut command, &directory.path().join("hangs"));
+    assert_eq!(run.code, Some(130), "{}", run.stderr);
+    assert!(run.stderr.contains("stopped"), "{}", run.stderr);
+    is_clean(directory.path(), temporary.path());
+    let files = fs::read_dir(directory.path()).expect("it is there");
+    let files = files.filter_map(|file| Some(file.ok()?.file_name()));
+    let names: Vec<_> = files
+        .filter(|name| name.to_string_lossy().contains("xml"))
+        .collect();
+    assert!(names.is_empty(), "{names:?}");
+}
+
+#[test]
+fn a_signal_ends_several_runs_and_keeps_what_is_measured() {
+    let directory = tempfile::tempdir().expect("a temporary directory");
+    let temporary = tempfile::tempdir().expect("a temporary directory");
+    let binary = script(directory.path(), &format!("{HANGS}exec {HWPTOP} \"$@\""));
+    let output = directory.path().join("run.json");
+    let mut command = Command::new(HWPTOP);
+    command
+        .args(["bench", "batching", "--runs", "9", "--against"])
+        .arg(binary)
+        .arg("-o")
+        .arg(&output)
+        .args(&SHORT[1..])
+        .env("TMPDIR", temporary.path());
+    let run = interrupt(&mut command, &directory.path().join("hangs"));
+    assert_eq!(run.code, Some(130), "{}", run.stderr);
+    assert!(run.stderr.contains("2 of 9 are measured"), "{}", run.stderr);
+    is_clean(directory.path(), temporary.path());
+    let text = fs::read_to_string(&output).expect("it was written");
+    let kept: Value = serde_json::from_str(&text).expect("JSON");
+    assert_eq!(kept["complete"], false);
+    for runs in [&kept["runs"], &kept["base"]["runs"]] {
+        assert_eq!(runs.as_array().map(Vec::len), Some(2));
+    }
+}
