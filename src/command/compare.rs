@@ -16,7 +16,9 @@ use crate::{
 
 mod compared;
 
-pub(super) use compared::{Compared, figure, heading, meaning, metric_width, quoted};
+pub(super) use compared::{
+    Compared, by_place, figure, heading, meaning, metric_width, percent, quoted,
+};
 
 pub(crate) fn compare(args: &CompareArgs) -> Result<(), Failure> {
     let rules = rules(args.rules.as_deref())?;

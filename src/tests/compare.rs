@@ -256,6 +256,11 @@ fn rules_are_held_and_what_is_wrong_in_them_is_told_with_its_place() {
     let rules = write(directory.path(), "rules.toml", large);
     let json = with(&rules, &["--format", "json"]).json();
     assert_eq!(verdicts(&json), [("slower", "PASS")]);
+    // 0.07 · 100 is 7.000000000000001.
+    let odd = "confidence = 0.57\n[[metric]]\nname = \"*\"\nfloor = 0.07\n";
+    let odd = with(&write(directory.path(), "odd.toml", odd), &[]).stdout;
+    assert!(odd.contains("   7% "), "{odd}");
+    assert!(odd.contains("its 57 % interval"), "{odd}");
 
     for (text, place, said) in [
         (
@@ -325,4 +330,35 @@ fn labels_with_quotes_are_one_field_of_csv() {
     let csv = compare(&[&base, &new], &["--format", "csv"]).stdout;
     let field = "\"ns_per_entry{place=a \"\"b\"\", c}\",ns/entry,";
     assert!(csv.lines().any(|line| line.starts_with(field)), "{csv}");
+}
+
+#[test]
+fn the_rows_of_a_place_are_together_whichever_run_has_them_first() {
+    let directory = tempfile::tempdir().expect("a temporary directory");
+    let late = |is_new| {
+        let mut document = document(6, is_new);
+        for run in &mut document["runs"].as_array_mut().expect("runs")[1..] {
+            run["points"][0]["figures"]["guest_commands_per_s"] = json!({"value": 100.0});
+        }
+        document
+    };
+    let base = write(directory.path(), "base.json", &late(false));
+    let new = write(directory.path(), "new.json", &late(true));
+    let text = compare(&[&base, &new], &[]).stdout;
+    let first = |line: &str| {
+        line.split(' ')
+            .find(|word| !word.is_empty())
+            .map(str::to_owned)
+    };
+    let rows: Vec<String> = text.lines().skip(4).filter_map(first).take(7).collect();
+    let wanted = [
+        "place=noisy",
+        "ns_per_entry",
+        "guest_commands_per_s",
+        "place=same",
+        "ns_per_entry",
+        "place=slower",
+        "ns_per_entry",
+    ];
+    assert_eq!(rows, wanted, "{text}");
 }

@@ -17,11 +17,14 @@ use hwptop_bench::{
     statistics::criterion_rule::Decision,
 };
 
-use super::{Progress, print, several::Measured};
+use super::{
+    Progress, print,
+    several::{Measured, left},
+};
 use crate::{
     cli::PowerArgs,
     command::{
-        compare::rules,
+        compare::{percent, rules},
         gate::{LIMIT, process},
         signals::stop_flag,
     },
@@ -68,12 +71,16 @@ impl Bench<'_> {
     fn real(&self, args: &PowerArgs, percent: f64) -> Result<(), Failure> {
         let draft = args.output.as_deref().map(Draft::create).transpose();
         let draft = draft.map_err(Failure::input)?;
-        let started = SystemTime::now();
+        let (started, began) = (SystemTime::now(), Instant::now());
         let (mut points, mut kind) = (Vec::new(), Kind::Modelled);
         for gate in 0..args.gates {
             let failed = points.iter().filter(|point| fails(point)).count();
+            let left = match gate {
+                0 => String::new(),
+                _ => format!(", about {} left", left(began.elapsed(), gate, args.gates)),
+            };
             self.progress.show(&format!(
-                "gate {} of {}; {failed} of {gate} said FAIL",
+                "gate {} of {}; {failed} of {gate} said FAIL{left}",
                 gate + 1,
                 args.gates
             ));
@@ -123,7 +130,7 @@ impl Bench<'_> {
             self.progress.show(&format!(
                 "playing {} gates with a slow-down of {} %",
                 args.gates,
-                effect * 100.0
+                percent(effect)
             ));
         });
         self.progress.clear();

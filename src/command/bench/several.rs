@@ -191,7 +191,7 @@ fn measure(args: &RunsArgs, turns: &mut Turns, stop: &AtomicBool) -> Result<(), 
 }
 
 /// What `all` will take beyond what `done` of them took.
-fn left(elapsed: Duration, done: u32, all: u32) -> String {
+pub(super) fn left(elapsed: Duration, done: u32, all: u32) -> String {
     let left = elapsed / done.max(1) * all.saturating_sub(done);
     match left.as_secs() {
         seconds @ 0..120 => format!("{seconds} s"),

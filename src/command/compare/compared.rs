@@ -1,5 +1,5 @@
 use std::{
-    collections::BTreeSet,
+    collections::{BTreeMap, BTreeSet},
     io::{self, Write},
 };
 
@@ -115,7 +115,7 @@ impl Compared {
             "\nratio: new / base, with its {} % interval; p: rank test, all metrics together\n\
              PASS: not worse by more than the floor; (…): told, fails no gate\n\
              C: what criterion's default rule says of the same figures: R regressed, I improved",
-            self.confidence.part() * 100.0
+            percent(self.confidence.part())
         )?;
         let without = self
             .rows
@@ -148,7 +148,7 @@ impl Compared {
             "metric", "base", "new", "ratio", "p", "floor", "verdict"
         )?;
         let mut place = None;
-        for row in &self.rows {
+        for row in by_place(&self.rows, |row| &row.row.key) {
             heading(out, &mut place, &row.row.key)?;
             let median = |figures: &[f64]| Row::median(figures).map_or("-".to_owned(), figure);
             let ratio = match &row.row.ratio {
@@ -170,7 +170,7 @@ impl Compared {
                 median(&row.row.base),
                 median(&row.row.new),
                 row.row.p_adjusted,
-                row.floor * 100.0,
+                percent(row.floor),
             );
             writeln!(out, "{}", line.trim_end())?;
         }
@@ -278,6 +278,19 @@ pub(in crate::command) fn metric_width<'a>(keys: impl Iterator<Item = &'a Key>) 
     width.unwrap_or(0).max("metric".len())
 }
 
+/// The rows of each place together: not every process has enough latencies for every percentile,
+/// and the first that does may be a late one.
+pub(in crate::command) fn by_place<T>(rows: &[T], key: impl Fn(&T) -> &Key) -> Vec<&T> {
+    let mut places = BTreeMap::new();
+    for row in rows {
+        let next = places.len();
+        places.entry(&key(row).labels).or_insert(next);
+    }
+    let mut rows: Vec<&T> = rows.iter().collect();
+    rows.sort_by_key(|row| places.get(&key(row).labels));
+    rows
+}
+
 /// The place of the rows to come, in a line of its own, where it is not that of those before: in
 /// each row it would make the table wider than a terminal.
 pub(in crate::command) fn heading<'a>(
@@ -298,6 +311,11 @@ pub(in crate::command) fn heading<'a>(
 /// As a field of CSV.
 pub(in crate::command) fn quoted(key: &Key) -> String {
     format!("\"{}\"", key.to_string().replace('"', "\"\""))
+}
+
+/// A part in percent, without what binary fractions leave: 0.07 is 7.
+pub(in crate::command) fn percent(part: f64) -> f64 {
+    (part * 1e6).round() / 1e4
 }
 
 /// Four digits that count, at least.

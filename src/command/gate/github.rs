@@ -11,7 +11,7 @@ use std::{
 use hwptop_bench::{compare::Verdict, gate::Outcome};
 
 use super::{Compared, junit::said, sentence};
-use crate::output::remark;
+use crate::{command::compare::percent, output::remark};
 
 pub(super) fn annotate(compared: &Compared, outcome: &Outcome) -> io::Result<()> {
     let mut out = io::stdout().lock();
@@ -54,7 +54,7 @@ fn summary(compared: &Compared, outcome: &Outcome) -> String {
             });
         let told = if row.counts() { "" } else { " (told)" };
         let key = row.row.key.to_string().replace('|', "\\|");
-        let (floor, verdict) = (row.floor * 100.0, row.verdict.name());
+        let (floor, verdict) = (percent(row.floor), row.verdict.name());
         // Writing to a String cannot fail.
         let _ = writeln!(text, "| `{key}` | {ratio} | {floor} % | {verdict}{told} |");
     }

@@ -4,6 +4,8 @@ use hwptop_bench::{
 };
 use quick_junit::{NonSuccessKind, Report, SerializeError, TestCase, TestCaseStatus, TestSuite};
 
+use crate::command::compare::percent;
+
 /// A test case of each metric: what could not be told is skipped, and so is nothing that fails the
 /// gate.
 pub(super) fn report(suite: &str, outcome: &Outcome) -> Result<String, SerializeError> {
@@ -47,7 +49,7 @@ pub(super) fn said(row: &JudgedRow) -> String {
     format!(
         "{}: {ratio}, floor {} %, p {:.4}",
         row.verdict.name(),
-        row.floor * 100.0,
+        percent(row.floor),
         row.row.p_adjusted
     )
 }

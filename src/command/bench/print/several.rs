@@ -9,7 +9,7 @@ use hwptop_bench::{
 use super::json_line;
 use crate::{
     cli::Format,
-    command::compare::{figure, heading, metric_width, quoted},
+    command::compare::{by_place, figure, heading, metric_width, quoted},
 };
 
 /// Every metric over the processes of a run file: median, 95 % interval, and how many there are.
@@ -79,7 +79,7 @@ fn text(out: &mut impl Write, run: &RunFile, rows: &[Row]) -> io::Result<()> {
         "metric", "median", "low", "high"
     )?;
     let mut place = None;
-    for Row { key, of, processes } in rows {
+    for Row { key, of, processes } in by_place(rows, |row| &row.key) {
         heading(out, &mut place, key)?;
         let [median, low, high] = [of.median, of.low, of.high].map(figure);
         write!(
