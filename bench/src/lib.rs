@@ -1,9 +1,14 @@
 //! hwptop's benchmark runner.
 //!
 //! ```text
-//! captured or synthetic guests ─▶ driver ─▶ modelled hardware
+//! captured or synthetic guests ─▶ driver ─▶ modelled hardware, kernel
 //!        (fleet, suite)             │
-//!                  timed, counters ─┴─▶ figures, RunFile ─▶ reports
+//!                  timed, counters ─┴─▶ figures ─▶ RunFile of a process ─▶ reports
+//!                                                        │
+//!   Measuring: a process of each binary ◀─ Turns (ABBA) ─┴─▶ RunFile of all, in pairs
+//!                                            ▲               │
+//!                                  more runs │               ▼
+//!       Verdict ◀─ Gate (Rules: floors) ─────┴───── Comparison (statistics)
 //! ```
 
 pub mod calibration;
