@@ -17,7 +17,6 @@ use hwptop_bench::{
     compare::Verdict,
     gate::{Action, Gate, Outcome, Phase, Progress, Rules},
     run_file::{Draft, Key, ProcessRun, RunFile},
-    staged::Staged,
     statistics::ratio::RUNS_LEAST,
 };
 
@@ -74,8 +73,8 @@ pub(crate) fn gate(args: &GateArgs) -> Result<ExitCode, Failure> {
     let arguments = process(suite, &args.options, base.as_ref())?;
     let output = args.output.as_deref().map(Draft::create).transpose();
     let output = output.map_err(Failure::input)?;
-    let junit = args.junit.as_deref().map(Staged::create).transpose();
-    let junit = junit.map_err(|error| at(args.junit.as_deref(), error))?;
+    let junit = args.junit.as_deref().map(Draft::create).transpose();
+    let junit = junit.map_err(Failure::input)?;
     let stop = stop_flag()?;
     let measuring = |program| Measuring {
         program,
@@ -114,10 +113,9 @@ pub(crate) fn gate(args: &GateArgs) -> Result<ExitCode, Failure> {
     if let Some(output) = output {
         output.write(&run).map_err(Failure::cannot)?;
     }
-    if let Some(mut file) = junit {
+    if let Some(file) = junit {
         let report = junit::report(&run.suite, &outcome).map_err(Failure::cannot)?;
-        let written = file.write(report.as_bytes()).and_then(|()| file.commit());
-        written.map_err(|error| at(args.junit.as_deref(), error))?;
+        file.write_text(&report).map_err(Failure::cannot)?;
     }
     print(&compared, &outcome, args.format)?;
     if args.github || env::var_os("GITHUB_ACTIONS").is_some_and(|set| set == "true") {
@@ -213,11 +211,6 @@ fn failure(error: TurnsError) -> Failure {
         error @ TurnsError::Differ(_) => Failure::input(error),
         error @ TurnsError::Process(_) => Failure::cannot(error),
     }
-}
-
-fn at(path: Option<&Path>, error: io::Error) -> Failure {
-    let path = path.unwrap_or_else(|| Path::new("-"));
-    Failure::input(anyhow!(error).context(path.display().to_string()))
 }
 
 fn show(progress: &bench::Progress, at: &Progress<'_>, budget: Duration) {

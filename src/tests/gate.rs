@@ -3,7 +3,7 @@
 use std::{
     fs,
     io::{BufRead as _, BufReader},
-    os::unix::fs::PermissionsExt as _,
+    os::unix::fs::{FileTypeExt as _, PermissionsExt as _},
     path::{Path, PathBuf},
     process::{Command, Stdio},
 };
@@ -419,4 +419,24 @@ fn a_signal_ends_several_runs_and_keeps_what_is_measured() {
     for runs in [&kept["runs"], &kept["base"]["runs"]] {
         assert_eq!(runs.as_array().map(Vec::len), Some(2));
     }
+}
+
+#[test]
+fn reports_go_through_what_is_no_regular_file() {
+    let directory = tempfile::tempdir().expect("a temporary directory");
+    let pipe = directory.path().join("pipe");
+    let made = Command::new("mkfifo").arg(&pipe).status();
+    assert!(made.expect("mkfifo can be started").success());
+    // Open for both, so that neither side waits for the other.
+    let mut reader = fs::OpenOptions::new();
+    let reader = reader.read(true).write(true).open(&pipe).expect("a pipe");
+    let path = pipe.to_str().expect("UTF-8");
+    let run = finished(gate(HWPTOP, &["--budget", "1s", "--junit", path]));
+    assert_eq!(run.code, Some(0), "{}", run.stderr);
+    let file = fs::metadata(&pipe).expect("it is still there");
+    assert!(file.file_type().is_fifo(), "it was replaced");
+    let mut line = String::new();
+    let read = BufReader::new(reader).read_line(&mut line);
+    read.expect("the report is in it");
+    assert!(line.starts_with("<?xml"), "{line}");
 }

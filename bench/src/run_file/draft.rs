@@ -52,6 +52,14 @@ impl Draft {
     pub fn write(self, run: &RunFile) -> Result<(), RunFileError> {
         let text = run.to_text();
         let text = text.map_err(|error| failed(&self.path, error.into()))?;
+        self.write_text(&text)
+    }
+
+    /// Writes `text`, of whatever else is to be in a place that was found to be writable.
+    ///
+    /// # Errors
+    /// As [`Self::write`].
+    pub fn write_text(self, text: &str) -> Result<(), RunFileError> {
         let written = match self.kind {
             Kind::Aside(mut staged) => staged.write(text.as_bytes()).and_then(|()| staged.commit()),
             Kind::Through(mut file) => file.write_all(text.as_bytes()),
