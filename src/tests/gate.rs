@@ -215,6 +215,10 @@ fn a_file_is_a_base_too() {
     assert!(run.contains("\"batch\": \"64\""), "{run}");
     assert!(!run.contains("\"batch\": \"1\""), "{run}");
 
+    let few = ["--", "--target", "model,instances=1", "--requests", "9"];
+    let run = hwptop(&[&gate[..4], &few].concat());
+    assert_eq!(run.code, Some(2), "{}", run.stdout);
+    assert!(run.stderr.contains("requests is absent"), "{}", run.stderr);
     let other = ["--", "--target", "model:smmuv3", "--requests", "1"];
     let run = hwptop(&[&gate[..4], &other].concat());
     assert_eq!(run.code, Some(2), "{}", run.stdout);

@@ -48,7 +48,7 @@ pub(crate) fn batching(args: &BatchingArgs) -> Result<(), Failure> {
     progress.clear();
     let complete = points.len() == all;
     let kind = kind(&sweep.driven);
-    let run = RunFile::from(BatchingRun {
+    let mut run = RunFile::from(BatchingRun {
         target: args.target.to_string(),
         kind,
         work,
@@ -62,6 +62,11 @@ pub(crate) fn batching(args: &BatchingArgs) -> Result<(), Failure> {
         complete,
         points,
     });
+    if let Some(requests) = args.requests {
+        // Without a warm-up they are not those of a time.
+        let requests = requests.to_string();
+        run.settings.insert("requests".to_owned(), requests);
+    }
     let measured = run.runs.iter().map(|run| run.points.len()).sum::<usize>();
     if measured > 0 {
         // The file first: what was measured outlives a reader that went away.
