@@ -17,20 +17,23 @@ Examples:
     exit_codes!()
 );
 
-pub(crate) const GATE_HELP: &str = "\
-The verdict, of each metric and of all:
-  PASS           not worse by more than its floor, as surely as the rules ask
-  FAIL           worse by more than its floor, and so on fresh runs again
-  INDETERMINATE  the time was up before either was known: more time, or a quieter machine
+pub(crate) const GATE_HELP: &str = concat!(
+    "\
+The verdict, of each metric and of all, and its exit code:
+  PASS           0  not worse by more than its floor, as surely as the rules ask
+  FAIL           1  worse by more than its floor, and so on fresh runs again
+  INDETERMINATE  0  the time was up before either was known: more time, or a
+                    quieter machine; 3 with --strict
 
 Examples:
   hwptop gate batching --against ./hwptop-before
   hwptop gate batching --against ./hwptop-before --junit gate.xml -- --target selftest --time 50ms
   hwptop gate batching --base base.json         (bench batching --runs 20 -o base.json)
-  hwptop gate batching --print-rules > rules.toml
+  hwptop gate --print-rules > rules.toml
 
-Exit codes: 0 PASS, or INDETERMINATE without --strict; 1 FAIL; 2 usage or bad input;
-3 cannot run here, or INDETERMINATE with --strict; 130 stopped by a signal.";
+",
+    exit_codes!()
+);
 
 #[derive(Args, Debug)]
 pub(crate) struct CompareArgs {
