@@ -2,8 +2,9 @@ use std::{ffi::OsString, path::PathBuf, time::Duration};
 
 use clap::{ArgAction, Args, CommandFactory as _, Subcommand};
 use hwptop_bench::suite::Sizes;
+use hwptop_driver::Policy;
 
-use super::{Cli, Format, interval, show::size};
+use super::{Cli, Format, interval, policy, show::size};
 use crate::target::Target;
 
 /// What the help of a suite ends with.
@@ -233,6 +234,9 @@ pub(crate) struct FrontEndArgs {
     /// for more [default: all built-in ones]
     #[arg(long, value_name = "FILE")]
     pub(crate) capture: Vec<PathBuf>,
+    /// Batching policy: single, array or coalesce [default: all]
+    #[arg(long, value_name = "POLICY", value_parser = policy)]
+    pub(crate) policy: Option<Policy>,
     /// Interleaved rounds; each replays every capture under every policy
     #[arg(long, value_name = "N", default_value_t = 31, value_parser = clap::value_parser!(u32).range(1..=10_000))]
     pub(crate) rounds: u32,

@@ -1,6 +1,7 @@
 use std::{
     collections::BTreeMap,
     io::{self, IsTerminal as _, Write as _},
+    slice,
     sync::atomic::Ordering,
     time::{Instant, SystemTime},
 };
@@ -10,6 +11,7 @@ use hwptop_bench::suite::{
     FrontEndPoint, PolicyPoint, ProbeCost, SUITES, Variant, front_end as run_front_end,
     policies as run_policies, probe_cost as run_probe_cost,
 };
+use hwptop_driver::Policy;
 
 use super::captures::open_captures;
 use super::signals::stop_flag;
@@ -105,7 +107,11 @@ pub(crate) fn front_end(args: &FrontEndArgs) -> Result<(), Failure> {
     let started = SystemTime::now();
     let stop = stop_flag()?;
     let progress = Progress::start();
-    let points = run_front_end(&captures, args.rounds, &stop, |round| {
+    let policies = args
+        .policy
+        .as_ref()
+        .map_or(&Policy::ALL[..], slice::from_ref);
+    let points = run_front_end(&captures, policies, args.rounds, &stop, |round| {
         progress.show(&format!("round {} of {}", round + 1, args.rounds));
     })
     .map_err(Failure::input)?;
