@@ -1,10 +1,11 @@
 //! hwptop's own commands: everything a contributor or CI runs that plain cargo cannot do.
 //!
 //! ```text
-//! cargo xtask ──▶ test ──▶ setup ─▶ fmt, tidy, clippy ─▶ cargo test ─▶ tests with needs ─▶ guests ─▶ fuzz ─▶ ebpf --check
+//! cargo xtask ──▶ test ──▶ setup ─▶ fmt, tidy, clippy ─▶ cargo test ─▶ tests with needs ─▶ guests ─▶ perf ─▶ fuzz ─▶ ebpf --check
 //!             ├─▶ ebpf ──▶ toolchain ─▶ build ─▶ strip ─▶ object + sidecar (or compare, with --check)
 //!             ├─▶ fuzz ──▶ cargo-fuzz ─▶ build with the address sanitizer ─▶ run (or --repeat one input)
 //!             ├─▶ lab ───▶ QEMU, kernel, userland (made once) ─▶ boot ─▶ CMD's output, files and exit code
+//!             ├─▶ perf ──▶ valgrind hwptop … ─▶ counts ─▶ verdict (or bench/baselines, with --update)
 //!             ├─▶ pictures ─▶ hwptop --format svg ─▶ docs/*.svg
 //!             └─▶ tidy
 //! ```
@@ -13,6 +14,7 @@ mod apt;
 mod ebpf;
 mod fuzz;
 mod lab;
+mod perf;
 mod pictures;
 mod process;
 mod python;
@@ -27,6 +29,7 @@ use clap::{Parser, Subcommand};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use crate::perf::Outcome;
 use crate::repo::Repo;
 use crate::setup::Install;
 
@@ -48,8 +51,8 @@ enum Task {
     ///
     /// Formatting, tidy, clippy, the workspace's tests and doc tests, the tests that need what is not everywhere (root
     /// and eBPF, hardware counters, the kernel's uAPI header, the lab; one at a time, and only where it is at hand), the
-    /// driver's tests on the real kernels of the lab's guests, every fuzz target for a minute, then `ebpf --check`. The
-    /// last line is `N passed, N failed, N skipped`; a test that ran in three guests counts three times.
+    /// driver's tests on the real kernels of the lab's guests, `perf`, every fuzz target for a minute, then
+    /// `ebpf --check`. The last line is `N passed, N failed, N skipped`; a test that ran in three guests counts three times.
     Test {
         /// Never install anything: print the command that would and fail
         #[arg(long)]
@@ -98,6 +101,19 @@ enum Task {
     /// and the working directory is the folder of --output.
     #[command(after_long_help = lab::EXAMPLES)]
     Lab(lab::Options),
+    /// Holds the instructions that hwptop takes against those it took
+    ///
+    /// Counted by valgrind, of the dev build: the driver's front end by capture and policy, and a recording that is
+    /// replayed. More than the floor of `hwptop gate`'s rules fails it; where the compiler, the profile or valgrind is
+    /// another than that of bench/baselines, it says so and fails nothing. Latencies are told beside them.
+    Perf {
+        /// Store what is counted now, in bench/baselines: for a change that is meant, and a new compiler
+        #[arg(long)]
+        update: bool,
+        /// Never install anything: print the command that would and fail
+        #[arg(long)]
+        no_install: bool,
+    },
     /// Draws the pictures of the dashboard's screens in docs/ anew
     ///
     /// With `hwptop --format svg --screen NAME`, from a live model and from the recording of a kernel in docs/.
@@ -148,6 +164,18 @@ fn run(arguments: &Arguments) -> Result<ExitCode> {
             .map(|()| ExitCode::SUCCESS)
         }
         Task::Lab(options) => Ok(lab::run(&repo, options)),
+        &Task::Perf { update, no_install } => {
+            let install = Install::unless(no_install);
+            if update {
+                return perf::update(&repo, install).map(|()| ExitCode::SUCCESS);
+            }
+            let outcome = perf::check(&repo, install)?;
+            println!("{outcome}");
+            Ok(match outcome {
+                Outcome::Worse(_) => ExitCode::FAILURE,
+                Outcome::Held | Outcome::Skipped(_) => ExitCode::SUCCESS,
+            })
+        }
         Task::Pictures => pictures::draw(&repo).map(|()| ExitCode::SUCCESS),
         Task::Tidy => tidy::check(&repo).map(|()| ExitCode::SUCCESS),
     }

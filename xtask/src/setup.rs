@@ -19,6 +19,8 @@ pub(crate) enum Need {
     Fuzz,
     /// Building the lab's kernels.
     Kernel,
+    /// Counting instructions.
+    Perf,
     /// Building for arm64.
     Arm64,
     /// Building a standard library that rustup does not have here.
@@ -83,6 +85,12 @@ pub(crate) const PACKAGES: &[Package] = &[
         Need::Fuzz,
         "g++",
         "the compiler that builds libFuzzer",
+    ),
+    program(
+        "valgrind",
+        Need::Perf,
+        "valgrind",
+        "counts instructions, where the processor's counters are not to be had as well",
     ),
     program("gcc", Need::Kernel, "gcc", COMPILER),
     program("make", Need::Kernel, "make", KERNEL),

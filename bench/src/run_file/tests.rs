@@ -336,4 +336,16 @@ fn what_would_do_something_to_a_terminal_is_refused_with_its_place() {
         assert!(error.starts_with(&begin), "{error}");
         assert!(!error.contains(char::is_control), "{error:?}");
     }
+fn what_is_stored_of_this_project_is_run_files() {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/baselines");
+    let mut suites = Vec::new();
+    for entry in fs::read_dir(folder).expect("it is there") {
+        let run = RunFile::read(&entry.expect("it can be listed").path()).expect("a run file");
+        let metrics: Vec<_> = run.runs[0].comparable();
+        assert!(!metrics.is_empty(), "{}", run.suite);
+        suites.push(run.suite);
+    }
+    suites.sort();
+    suites.dedup();
+    assert_eq!(suites, ["batching", "instructions"]);
 }
