@@ -31,3 +31,4 @@ mod terminal;
 #[path = "../../tui/tests/support/tmux.rs"]
 mod tmux;
 mod whole;
+mod workflow;
