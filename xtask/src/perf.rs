@@ -3,9 +3,10 @@
 //! What may fail it is the number of instructions of work that is always the same: one thread, no clock to wait for. The
 //! machines that this runs on have no hardware counters, so valgrind counts them, of the dev build that the tests have
 //! made (the driver is optimised there as in a release). Each work is done in two amounts, whose difference has no
-//! start-up in it. On one machine the counts of two processes differ by less than 0.02 %, from hash seeds and the digits
-//! that are printed. Debug information changes the counts of what is optimised by up to 0.3 %, of all else by 15 %: builds
-//! with and without it have a baseline each. The floor (0.5 %) is that of `hwptop gate`.
+//! start-up in it. On one machine the counts of two processes differ by less than 0.02 %, from hash seeds and the
+//! digits that are printed, wherever the checkout is. Debug information changes the counts of what is optimised by up
+//! to 0.3 %, of all else by 15 %: builds with and without it have a baseline each. The floor (0.5 %) is that of `hwptop
+//! gate`.
 //!
 //! Latencies of a short run of the batching suite are told beside a stored run's, and fail nothing.
 

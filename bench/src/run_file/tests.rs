@@ -336,6 +336,9 @@ fn what_would_do_something_to_a_terminal_is_refused_with_its_place() {
         assert!(error.starts_with(&begin), "{error}");
         assert!(!error.contains(char::is_control), "{error:?}");
     }
+}
+
+#[test]
 fn what_is_stored_of_this_project_is_run_files() {
     let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/baselines");
     let mut suites = Vec::new();

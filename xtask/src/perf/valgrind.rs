@@ -5,7 +5,7 @@ use std::process::Command;
 
 use crate::process;
 
-/// Without caches it only counts: about 40 times as slow as without it.
+/// Without caches it only counts, which is what costs least.
 const TOOL: [&str; 3] = [
     "--tool=cachegrind",
     "--cache-sim=no",
