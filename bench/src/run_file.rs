@@ -11,6 +11,7 @@ mod first;
 mod kind;
 mod point;
 mod process_run;
+mod snapshots;
 
 pub use batching::{BatchPoint, BatchingRun, Beside, CounterPoint};
 pub use difference::Difference;

@@ -25,7 +25,8 @@ pub(crate) struct ShowArgs {
     /// With --format svg, columns and rows of the picture, 1x1 to 500x200 [default: 120x32]
     #[arg(long, value_name = "CxR", allow_hyphen_values = true, value_parser = size)]
     pub(crate) size: Option<(u16, u16)>,
-    /// Compare with a recording, NAME.jsonl as `hwptop record` makes it: in the dashboard (key c),
+    /// Compare with a recording, NAME.jsonl as `hwptop record` makes it, or with what the
+    /// processes of a run file measured, RUN.json of `hwptop bench -o`: in the dashboard (key c),
     /// and with --once, --count or a replay below the last snapshot
     #[arg(long, value_name = "FILE")]
     pub(crate) baseline: Option<PathBuf>,

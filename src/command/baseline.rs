@@ -1,4 +1,4 @@
-//! The recording that --baseline names, read from its begin to its end.
+//! The recording or run file that --baseline names, read from its begin to its end.
 
 use std::{
     path::Path,
@@ -7,6 +7,7 @@ use std::{
 
 use anyhow::anyhow;
 use hwptop_agent::{Replay, compare::Blocks};
+use hwptop_bench::run_file::RunFile;
 use hwptop_tui::Baseline;
 
 use crate::{
@@ -29,15 +30,42 @@ pub(super) fn baseline(show: &ShowArgs) -> Result<Option<Baseline>, Failure> {
             "--baseline is for the dashboard, --format text and --format svg"
         )));
     }
-    read(path).map(Some).map_err(|error| {
+    let is_run = path
+        .extension()
+        .is_some_and(|extension| extension == "json");
+    let baseline = if is_run {
+        measured(path)
+    } else {
+        recorded(path)
+    };
+    baseline.map(Some).map_err(|error| {
         Failure::input(error.context(
-            "--baseline takes a recording: NAME.jsonl, with NAME.hlog beside it, as hwptop record \
-             makes them",
+            "--baseline takes a recording (NAME.jsonl, with NAME.hlog beside it, as hwptop record \
+             makes them) or a run file (NAME.json, of hwptop bench -o)",
         ))
     })
 }
 
-fn read(path: &Path) -> anyhow::Result<Baseline> {
+/// Each process of a run file is an interval.
+fn measured(path: &Path) -> anyhow::Result<Baseline> {
+    let run = RunFile::read(path)?;
+    let mut blocks = Blocks::default();
+    for snapshot in run.snapshots() {
+        blocks.push(&snapshot);
+    }
+    let name = path.display();
+    if blocks.is_empty() {
+        return Err(anyhow!(
+            "{name}: no request of an instance is timed in it; `hwptop bench batching` does that"
+        ));
+    }
+    Ok(Baseline {
+        name: format!("{name}, bench {}", run.suite),
+        blocks,
+    })
+}
+
+fn recorded(path: &Path) -> anyhow::Result<Baseline> {
     let name = path.display().to_string();
     let mut replay = Replay::open(path)?;
     let mut blocks = Blocks::default();

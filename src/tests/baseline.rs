@@ -92,8 +92,45 @@ fn what_is_no_recording_is_refused_with_file_line_and_what_was_expected() {
 
     let run = folder.path().join("run.json");
     fs::write(&run, "{\"schema\":\"hwptop.run/1\"}\n").expect("it can be written");
-    fs::write(run.with_extension("hlog"), "").expect("it can be written");
-    refused(&run.display().to_string(), &["no recording"]);
+    refused(&run.display().to_string(), &["missing field"]);
+}
+
+#[test]
+fn a_run_file_is_a_baseline_too() {
+    let folder = tempfile::tempdir().expect("a temporary directory");
+    let path = folder.path().join("run.json");
+    let path = path.to_str().expect("UTF-8");
+    let sweep = hwptop(&[
+        "bench",
+        "batching",
+        "--target",
+        "model,instances=2",
+        "--requests",
+        "200",
+        "--batch",
+        "1,64",
+        "--runs",
+        "3",
+        "-o",
+        path,
+    ]);
+    assert_eq!(sweep.code, Some(0), "{}", sweep.stderr);
+    let run = hwptop(&[
+        "--target",
+        "model",
+        "--count",
+        "3",
+        "--interval",
+        "100ms",
+        "--baseline",
+        path,
+    ]);
+    assert_eq!(run.code, Some(0), "{}", run.stderr);
+    assert!(
+        run.stdout.contains("run.json, bench batching") && run.stdout.contains("p50"),
+        "{}",
+        run.stdout
+    );
 }
 
 #[test]

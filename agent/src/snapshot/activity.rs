@@ -68,7 +68,7 @@ impl StageActivity {
     }
 
     /// Takes in what came after.
-    pub(crate) fn add(&mut self, later: &Self) {
+    pub fn add(&mut self, later: &Self) {
         for (mine, theirs) in [
             (&mut self.seen, later.seen),
             (&mut self.recorded, later.recorded),
