@@ -309,9 +309,12 @@ fn a_file_that_cannot_be_read_hides_no_other() {
 #[test]
 fn texts_of_a_run_file_control_no_terminal() {
     let folder = Folder::new();
-    let mut hostile = run(1, "\u{1b}[2Jr", 7.0);
+    folder.added(&run(1, "r", 7.0), &[]);
+    // Nothing of this version adds such a run.
+    let mut hostile = run(2, "\u{1b}[2Jr", 7.0);
     hostile["target"] = "\u{1b}]0;x\u{7}\nmodel".into();
-    folder.added(&hostile, &[]);
+    let placed = folder.store().join("main/policies/19700101T000002Z-r.json");
+    fs::write(placed, hostile.to_string()).expect("it can be written");
     let odd = folder.store().join("main/policies/\u{1b}[2J.json");
     fs::write(odd, "x").expect("it can be written");
     for args in [

@@ -185,7 +185,7 @@ fn what_nothing_can_be_compared_with_is_not_added() {
 #[test]
 fn no_revision_leads_out_of_the_store() {
     let (_directory, store) = store();
-    let path = add(&store, &run(1_000, "../../x\n@\u{1b}", &[7.0]));
+    let path = add(&store, &run(1_000, "../../x @\u{e9}", &[7.0]));
     assert!(path.ends_with("store/main/policies/19700101T001640Z-..-..-x---.json"));
     add(&store, &run(1_001, &"r".repeat(10_000), &[7.0]));
     let mut without = run(1_002, "", &[7.0]);
