@@ -147,7 +147,18 @@ pub const METRICS: &[Metric] = &[
         None,
         "of the CPU, on the thread that submits",
     ),
-    metric("ns_per_entry", "ns/entry", LOWER, "wall time per entry"),
+    metric(
+        "ns_per_entry",
+        "ns/entry",
+        LOWER,
+        "wall time per entry, median of the rounds",
+    ),
+    metric(
+        "off_cpu_share",
+        "part of 1",
+        None,
+        "of the time in which the thread that submits had no CPU",
+    ),
     metric(
         "instructions_per_entry",
         "instructions/entry",

@@ -18,7 +18,7 @@ pub use agent_cost::{
 pub use attach_cost::{AttachCost, attach_cost};
 pub use batching::{
     Amount, BATCHES, BatchingError, Driven, MOCK_NAME, Sizes, SizesError, SubjectError, Sweep,
-    batching,
+    Swept, batching,
 };
 pub use dashboard::{
     Beside, DashboardConfig, DashboardCost, DashboardError, Drawing, Round, ScreenCost, Scroll,

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::{
     Environment, Figure, HistogramV2, Kind, Labels, Point, ProcessRun, RunFile, SCHEMA, Work,
 };
-use crate::interval::Interval;
+use crate::interval::{Interval, median, sorted};
 
 /// The setting that says what a batch was, where it was no request.
 const WORK: &str = "work";
@@ -69,6 +69,9 @@ pub struct BatchPoint {
     /// confidence interval.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub round_ns_per_entry: Option<Interval>,
+    /// The part of that time in which the submitting thread had no CPU: the machine's other work.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub off_cpu_share: Option<f64>,
     /// The same requests from an array that is ready, sent without anything around them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub bare: Option<Beside>,
@@ -114,16 +117,18 @@ pub struct CounterPoint {
 }
 
 impl BatchPoint {
-    /// Nanoseconds of wall time per entry.
+    /// Nanoseconds of wall time per entry: the median of the rounds, where there were any.
     #[must_use]
     pub fn ns_per_entry(&self) -> f64 {
-        self.elapsed_ns as f64 / self.entries as f64
+        let whole = || self.elapsed_ns as f64 / self.entries as f64;
+        let rounds = self.round_ns_per_entry;
+        rounds.map_or_else(whole, |rounds| rounds.median)
     }
 
-    /// Entries per second.
+    /// Entries per second at that time per entry.
     #[must_use]
     pub fn entries_per_s(&self) -> f64 {
-        self.entries as f64 / (self.elapsed_ns as f64 / 1e9)
+        1e9 / self.ns_per_entry()
     }
 
     /// Commands per sync on the hardware queue, where they were counted.
@@ -211,6 +216,7 @@ impl From<BatchingRun> for RunFile {
             runs: vec![ProcessRun {
                 order: 0,
                 started_unix_s: run.started_unix_s,
+                cpus: Vec::new(),
                 points: run.points.into_iter().map(Point::from).collect(),
             }],
             base: None,
@@ -234,6 +240,7 @@ impl From<BatchPoint> for Point {
         .with("commands", point.commands)
         .with("elapsed", Some(point.elapsed_ns))
         .with("ns_per_entry", Some(ns))
+        .with("off_cpu_share", point.off_cpu_share)
         .with("commands_per_sync", commands_per_sync)
         .with("instructions", point.counters.map(|of| of.instructions))
         .with("cycles", point.counters.map(|of| of.cycles))
@@ -285,6 +292,7 @@ impl BatchPoint {
             request_latency: point.latencies.get("request_latency")?.clone(),
             submission_latency: point.latencies.get("submission_latency").cloned(),
             round_ns_per_entry: point.figures.get("ns_per_entry")?.interval(),
+            off_cpu_share: point.value("off_cpu_share"),
             bare: beside("bare"),
             guest: beside("guest"),
             counters: count("instructions")
@@ -314,8 +322,14 @@ impl BatchPoint {
         sum.request_latency = added(latencies)?;
         let latencies = same.iter().map(|point| point.submission_latency.as_ref());
         sum.submission_latency = added(latencies);
+        let shares: Vec<f64> = same
+            .iter()
+            .filter_map(|point| point.off_cpu_share)
+            .collect();
+        let shares = sorted(&shares);
         let ns: Vec<f64> = same.iter().map(Self::ns_per_entry).collect();
         sum.round_ns_per_entry = Interval::median_of(&ns);
+        sum.off_cpu_share = median(&shares);
         sum.bare = Beside::together(same.iter().map(|point| point.bare.as_ref()));
         sum.guest = Beside::together(same.iter().map(|point| point.guest.as_ref()));
         sum.counters = first.counters.and_then(|counters| {

@@ -9,6 +9,9 @@ pub struct ProcessRun {
     pub order: u32,
     /// Seconds since 1970-01-01 UTC at its start.
     pub started_unix_s: u64,
+    /// The CPUs that its threads kept to, in the suite's own order; empty where the scheduler chose.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub cpus: Vec<usize>,
     /// What it measured, in the suite's own order.
     pub points: Vec<Point>,
 }

@@ -22,6 +22,7 @@ fn point(instance: &str, batch: u32) -> BatchPoint {
         request_latency: HistogramV2::encode(&latency),
         submission_latency: Some(HistogramV2::encode(&latency)),
         round_ns_per_entry: None,
+        off_cpu_share: None,
         bare: None,
         guest: None,
         counters: None,
@@ -351,4 +352,33 @@ fn what_is_stored_of_this_project_is_run_files() {
     suites.sort();
     suites.dedup();
     assert_eq!(suites, ["batching", "instructions"]);
+}
+
+#[test]
+fn what_a_batch_costs_is_a_line_that_foretells_larger_ones() {
+    let measured = |instance, batch: u32| BatchPoint {
+        // 600 ns a request, 10 ns an entry, in rounds; what other programs took is in the whole.
+        round_ns_per_entry: Interval::range_of(&[600.0 / f64::from(batch) + 10.0]),
+        elapsed_ns: 1_000_000,
+        ..point(instance, batch)
+    };
+    let batches = [1, 2, 4, 8, 16, 32, 64, 128];
+    let two = ["a", "b"].map(|instance| batches.map(|batch| measured(instance, batch)));
+    let run = sweep(two.concat());
+    let fitted = run.fitted();
+    let names: Vec<_> = fitted.iter().map(|of| of.instance).collect();
+    assert_eq!(names, ["a", "b"]);
+    for of in fitted {
+        let line = of.line.expect("8 sizes");
+        assert!((line.intercept.value - 600.0).abs() < 1e-6, "{line:?}");
+        assert!((line.slope.value - 10.0).abs() < 1e-6, "{line:?}");
+        let prediction = of.prediction.expect("64 was measured");
+        assert_eq!((prediction.batch, prediction.from), (64, 32));
+        assert!(prediction.error().abs() < 1e-6, "{prediction:?}");
+    }
+    // Without the batch itself, and with too few below it.
+    let run = sweep(vec![measured("a", 1), measured("a", 2), measured("a", 4)]);
+    assert!(run.fitted()[0].prediction.is_none());
+    let run = sweep(vec![measured("a", 32), measured("a", 64)]);
+    assert!(run.fitted()[0].line.is_err() && run.fitted()[0].prediction.is_none());
 }

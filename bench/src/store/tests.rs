@@ -10,6 +10,7 @@ pub(super) fn run(started_unix_s: u64, revision: &str, values: &[f64]) -> RunFil
     let process = |(order, value): (usize, &f64)| ProcessRun {
         order: u32::try_from(order).expect("few"),
         started_unix_s,
+        cpus: Vec::new(),
         points: vec![
             Point::at([("batch", "1".to_owned())])
                 .with("elapsed", Some(1.0))

@@ -6,13 +6,15 @@ use std::{
     time::Duration,
 };
 
-use hwptop_abi::{InstanceArg, Vendor};
-use hwptop_agent::{SourceError, ThreadCounters, instance_name};
+use hwptop_abi::Vendor;
+use hwptop_agent::{SourceError, ThreadCounters};
 
+use crate::cpus::Apart;
 use crate::run_file::{BatchPoint, Work};
 
 mod measure;
 mod model;
+mod opening;
 mod pages;
 mod real;
 mod selftest;
@@ -22,7 +24,6 @@ mod vfio;
 
 use measure::{Bench, Delay};
 pub use sizes::{Sizes, SizesError};
-use subject::Subject;
 pub use subject::SubjectError;
 
 /// The batch sizes of the sweep, in entries per request.
@@ -119,9 +120,20 @@ pub enum BatchingError {
     Read(#[from] SourceError),
 }
 
+/// What a sweep measured.
+#[derive(Clone, Debug, Default)]
+pub struct Swept {
+    /// What a batch was.
+    pub work: Work,
+    /// In order of instance, then batch.
+    pub points: Vec<BatchPoint>,
+    /// The CPUs that it kept to: of the thread that submits, then of a modelled unit. Empty
+    /// where threads ran wherever the scheduler let them.
+    pub cpus: Vec<usize>,
+}
+
 /// Measures every batch size on every instance, or what it could before `stop` was
-/// set. `progress` is told the instance, the batch and how many points are done. Says
-/// also what a batch was.
+/// set. `progress` is told the instance, the batch and how many points are done.
 ///
 /// # Errors
 /// [`BatchingError`], naming instance and batch size.
@@ -129,17 +141,20 @@ pub fn batching(
     sweep: &Sweep,
     stop: &AtomicBool,
     mut progress: impl FnMut(&str, u32, usize),
-) -> Result<(Work, Vec<BatchPoint>), BatchingError> {
-    let mut points = Vec::new();
-    let mut work = Work::Requests;
+) -> Result<Swept, BatchingError> {
+    let apart = Apart::of_this_thread();
+    let mut swept = Swept {
+        cpus: apart.as_ref().map_or_else(Vec::new, Apart::cpus),
+        ..Swept::default()
+    };
     for number in 0..sweep.instances() {
-        let (instance, subject) = open(&sweep.driven, number);
+        let (instance, subject) = opening::open(&sweep.driven, number, apart.as_ref());
         let subject = subject.map_err(|source| BatchingError::Setup {
             instance: instance.clone(),
             source,
         });
-        let (mut subject, done) = subject?;
-        work = done;
+        let (mut subject, work) = subject?;
+        swept.work = work;
         let mut bench = Bench {
             subject: &mut *subject,
             instance,
@@ -148,36 +163,15 @@ pub fn batching(
             stop,
         };
         for &batch in sweep.sizes.as_slice() {
-            progress(&bench.instance, batch, points.len());
+            progress(&bench.instance, batch, swept.points.len());
             let point = bench.point(batch, sweep.amount);
             if stop.load(Ordering::Relaxed) {
-                return Ok((work, points));
+                return Ok(swept);
             }
-            points.push(point?);
+            swept.points.push(point?);
         }
     }
-    Ok((work, points))
-}
-
-type Opened = Result<(Box<dyn Subject>, Work), SubjectError>;
-
-/// The instance at `number`: its name, and what performs batches on it.
-fn open(driven: &Driven, number: usize) -> (String, Opened) {
-    match driven {
-        &Driven::Model { vendor, .. } => {
-            // There are 64 at most.
-            let number = u16::try_from(number).unwrap_or_default();
-            let name = instance_name(InstanceArg::new(number, vendor, true));
-            let subject = model::model(vendor, number);
-            (name, subject.map(|subject| (subject, Work::Requests)))
-        }
-        &Driven::Selftest { vendor } => {
-            let subject = selftest::selftest(vendor);
-            let opened = subject.map(|subject| (subject, Work::Requests));
-            (MOCK_NAME.to_owned(), opened)
-        }
-        Driven::Vfio { device, instance } => (instance.clone(), vfio::vfio(device)),
-    }
+    Ok(swept)
 }
 
 #[cfg(test)]
@@ -197,7 +191,8 @@ mod tests {
     #[test]
     fn a_number_of_requests_is_kept_to_the_one() {
         let sweep = model(1, Amount::Requests(37));
-        let (_, points) = batching(&sweep, &AtomicBool::new(false), |_, _, _| {}).expect("it runs");
+        let Swept { points, .. } =
+            batching(&sweep, &AtomicBool::new(false), |_, _, _| {}).expect("it runs");
         assert_eq!(points.len(), BATCHES.len());
         for point in points {
             assert_eq!(point.requests, 37, "batch {}", point.batch);
@@ -211,7 +206,8 @@ mod tests {
             sizes: "1,48".parse().expect("they ascend"),
             ..model(2, Amount::Requests(3))
         };
-        let (_, points) = batching(&sweep, &AtomicBool::new(false), |_, _, _| {}).expect("it runs");
+        let Swept { points, .. } =
+            batching(&sweep, &AtomicBool::new(false), |_, _, _| {}).expect("it runs");
         assert_eq!(points.len(), sweep.points());
         let sizes: Vec<u32> = points.iter().map(|point| point.batch).collect();
         assert_eq!(sizes, [1, 48, 1, 48]);
@@ -220,7 +216,8 @@ mod tests {
     #[test]
     fn a_sweep_measures_every_batch_as_one_request_per_wait() {
         let sweep = model(2, Amount::Time(Duration::from_millis(10)));
-        let (_, points) = batching(&sweep, &AtomicBool::new(false), |_, _, _| {}).expect("it runs");
+        let Swept { points, .. } =
+            batching(&sweep, &AtomicBool::new(false), |_, _, _| {}).expect("it runs");
         assert_eq!(points.len(), 2 * BATCHES.len());
         for point in &points {
             assert_eq!(point.entries, u64::from(point.batch) * point.requests);
@@ -247,7 +244,7 @@ mod tests {
     fn a_stopped_sweep_keeps_whole_points_only() {
         let sweep = model(1, Amount::Time(Duration::from_mins(1)));
         let stop = AtomicBool::new(true);
-        let (_, points) = batching(&sweep, &stop, |_, _, _| {}).expect("it stops");
+        let Swept { points, .. } = batching(&sweep, &stop, |_, _, _| {}).expect("it stops");
         assert!(points.is_empty());
     }
 }

@@ -39,19 +39,19 @@ pub(crate) fn batching(args: &BatchingArgs) -> Result<(), Failure> {
     };
     let all = sweep.points();
     let progress = Progress::start();
-    let (work, points) = run_batching(&sweep, &stop, |instance, batch, done| {
+    let swept = run_batching(&sweep, &stop, |instance, batch, done| {
         progress.show(&format!(
             "{instance}: batch {batch} ({done} of {all} points done)"
         ));
     })
     .map_err(Failure::cannot)?;
     progress.clear();
-    let complete = points.len() == all;
+    let complete = swept.points.len() == all;
     let kind = kind(&sweep.driven);
     let mut run = RunFile::from(BatchingRun {
         target: args.target.to_string(),
         kind,
-        work,
+        work: swept.work,
         timing_profile: timing_profile(&sweep.driven),
         started_unix_s: started
             .duration_since(UNIX_EPOCH)
@@ -60,8 +60,11 @@ pub(crate) fn batching(args: &BatchingArgs) -> Result<(), Failure> {
         command: std::env::args().collect(),
         environment: Environment::of_this_machine(REVISION),
         complete,
-        points,
+        points: swept.points,
     });
+    for process in &mut run.runs {
+        process.cpus.clone_from(&swept.cpus);
+    }
     if let Some(requests) = args.requests {
         // Without a warm-up they are not those of a time.
         let requests = requests.to_string();

@@ -9,6 +9,7 @@ mod agent;
 mod attach;
 mod batching;
 mod dashboard;
+mod fit;
 mod front_end;
 mod integrity;
 mod kernel_cost;

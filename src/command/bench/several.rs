@@ -97,6 +97,7 @@ impl From<Measured> for RunFile {
             runs: vec![ProcessRun {
                 order: 0,
                 started_unix_s,
+                cpus: Vec::new(),
                 points: measured.points,
             }],
             base: None,

@@ -10,14 +10,19 @@ use hwptop_agent::{CounterReading, InstanceTotals, ThreadCounters, nanos};
 use super::subject::{Subject, Way};
 use super::{Amount, BatchingError, SubjectError};
 use crate::Interval;
+use crate::cpus::thread_cpu;
 use crate::run_file::{BatchPoint, Beside, CounterPoint, HistogramV2};
 
-/// Batches between two looks at the clock.
+/// Batches between two looks at the clock, at most, and the entries they have at most where
+/// they are several.
 const BATCHES_PER_LOOK: u64 = 16;
+const ENTRIES_PER_LOOK: u64 = 1024;
 
-/// How long a way has its turn where there are several: shorter than what a scheduler
-/// gives a thread, so that other programs of the machine disturb few turns and not all.
-const TURN: Duration = Duration::from_micros(100);
+/// How long a round is: shorter than what a scheduler gives a thread, so that other programs of
+/// the machine disturb few rounds and not all, and their median not at all.
+const ROUND: Duration = Duration::from_micros(100);
+/// So many rounds at most: longer ones where there is more time.
+const ROUNDS_MAX: u32 = 100_000;
 
 /// Measures points on one instance.
 pub(super) struct Bench<'a> {
@@ -64,6 +69,16 @@ impl Delay {
     }
 }
 
+/// Batches of `batch` entries between two looks at the clock: a power of two.
+const fn per_look(batch: u32) -> u64 {
+    let fitting = ENTRIES_PER_LOOK / batch as u64;
+    match fitting.checked_ilog2() {
+        Some(_) if fitting >= BATCHES_PER_LOOK => BATCHES_PER_LOOK,
+        Some(log) => 1 << log,
+        None => 1,
+    }
+}
+
 /// Batches of one way.
 #[derive(Clone, Debug, Default)]
 struct Done {
@@ -85,6 +100,7 @@ impl Bench<'_> {
         let mut counted = Counted::new();
         let mut ways = vec![(Way::Own, Done::default())];
         let before;
+        let mut off_cpu_share = None;
         match amount {
             Amount::Requests(requests) => {
                 before = self.subject.totals()?;
@@ -96,16 +112,23 @@ impl Bench<'_> {
                 ways.extend(beside.iter().map(|&way| (way, Done::default())));
                 self.warm_up(batch, &ways, time / 5)?;
                 before = self.subject.totals()?;
+                let (start, cpu) = (Instant::now(), thread_cpu());
                 self.turns(batch, &mut ways, time, &mut counted)?;
+                let cpu = thread_cpu().saturating_sub(cpu);
+                let share = cpu.div_duration_f64(start.elapsed());
+                off_cpu_share = Some((1.0 - share).max(0.0));
             }
         }
         let after = self.subject.totals()?;
-        Ok(self.conclude(batch, &ways, (&before, &after), &counted))
+        Ok(BatchPoint {
+            off_cpu_share,
+            ..self.conclude(batch, &ways, (&before, &after), &counted)
+        })
     }
 
     fn requests(&mut self, batch: u32, requests: u64, own: &mut Done) -> Result<(), BatchingError> {
         while own.batches < requests && !self.stop.load(Ordering::Relaxed) {
-            let count = BATCHES_PER_LOOK.min(requests - own.batches);
+            let count = per_look(batch).min(requests - own.batches);
             own.elapsed += self.perform(Way::Own, batch, count)?;
             own.batches += count;
         }
@@ -125,7 +148,7 @@ impl Bench<'_> {
         Ok(())
     }
 
-    /// Measures the ways in turns, forwards and backwards (ABBA), so that drift hits all
+    /// Measures the ways in rounds, by turns forwards and backwards (ABBA), so that drift hits all
     /// alike.
     fn turns(
         &mut self,
@@ -134,15 +157,16 @@ impl Bench<'_> {
         time: Duration,
         counted: &mut Counted,
     ) -> Result<(), BatchingError> {
-        let turn = if ways.len() > 1 { TURN } else { time };
+        let round = ROUND.max(time / ROUNDS_MAX);
         let mut elapsed = Duration::ZERO;
         let mut is_forwards = true;
-        // Whole pairs of rounds.
+        // Whole pairs of turns.
         while (elapsed < time || !is_forwards) && !self.stop.load(Ordering::Relaxed) {
             for (way, done) in &mut *ways {
                 let mut reading = Counted::new();
                 // Each is counted, so that counting disturbs all alike.
-                let measured = self.counting(&mut reading, |bench| bench.run(*way, batch, turn))?;
+                let measured =
+                    self.counting(&mut reading, |bench| bench.run(*way, batch, round))?;
                 if *way == Way::Own {
                     counted.add(reading.0);
                     elapsed += measured.elapsed;
@@ -161,8 +185,8 @@ impl Bench<'_> {
     fn run(&mut self, way: Way, batch: u32, time: Duration) -> Result<Done, BatchingError> {
         let mut done = Done::default();
         loop {
-            done.elapsed += self.perform(way, batch, BATCHES_PER_LOOK)?;
-            done.batches += BATCHES_PER_LOOK;
+            done.elapsed += self.perform(way, batch, per_look(batch))?;
+            done.batches += per_look(batch);
             if done.elapsed >= time || self.stop.load(Ordering::Relaxed) {
                 return Ok(done);
             }
@@ -229,7 +253,8 @@ impl Bench<'_> {
             request_latency: HistogramV2::encode(&request.latency()),
             submission_latency: submitted
                 .map(|submission| HistogramV2::encode(&submission.latency())),
-            round_ns_per_entry: (ways.len() > 1).then(|| own.ns_per_entry(batch)).flatten(),
+            round_ns_per_entry: own.ns_per_entry(batch),
+            off_cpu_share: None,
             bare: beside(Way::Bare),
             guest: beside(Way::Guest),
             counters: counted.0.map(|counted| CounterPoint {
@@ -291,6 +316,17 @@ impl Counted {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_clock_is_looked_at_after_a_power_of_two_of_batches_and_few_entries() {
+        for batch in 1..=2048 {
+            let batches = per_look(batch);
+            assert!(batches.is_power_of_two() && batches <= BATCHES_PER_LOOK);
+            let entries = batches * u64::from(batch);
+            assert!(batches == 1 || entries <= ENTRIES_PER_LOOK, "batch {batch}");
+        }
+        assert_eq!([1, 64, 100, 1024].map(per_look), [16, 16, 8, 1]);
+    }
 
     #[test]
     fn what_is_waited_adds_up_to_the_part() {

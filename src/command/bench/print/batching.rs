@@ -8,7 +8,7 @@ use hwptop_bench::{
     run_file::{BatchPoint, BatchingRun, Beside, Kind, RunFile, Work},
 };
 
-use super::{field, json_line, tenth, whole};
+use super::{field, fit::fit, json_line, tenth, whole};
 use crate::cli::Format;
 
 /// What the entries/s must be as a ratio of a bare loop's, at least.
@@ -77,10 +77,25 @@ fn text(out: &mut impl Write, run: &BatchingRun) -> io::Result<()> {
         Work::Unmap => "an unmap",
     };
     writeln!(out, "p50, p99: latency of {timed}")?;
+    disturbed(out, run)?;
     if beside {
         compared(out, run)?;
     }
-    Ok(())
+    fit(out, run)
+}
+
+/// How far the machine's other work was in the way.
+fn disturbed(out: &mut impl Write, run: &BatchingRun) -> io::Result<()> {
+    let shares = run.points.iter().filter_map(|point| point.off_cpu_share);
+    match shares.max_by(f64::total_cmp) {
+        Some(most) => writeln!(
+            out,
+            "ns/entry: median of rounds of 0.1 ms; the thread that submits had no CPU for {:.1} % of a batch \
+             size's time at most",
+            most * 100.0
+        ),
+        None => Ok(()),
+    }
 }
 
 /// Behind the target: what the figures are of, where that is no hardware.
