@@ -4,7 +4,7 @@
 use hwptop_agent::snapshot::Scope;
 use ratatui::layout::{Position, Rect};
 
-use crate::sort::By;
+use crate::{outliers, sort::By};
 
 /// What was drawn, in the screen's own coordinates.
 #[derive(Clone, Debug, Default)]
@@ -15,6 +15,8 @@ pub(crate) struct Drawn {
     pub(crate) outliers: Vec<(Rect, u64)>,
     /// Titles that can be sorted by, from the left.
     pub(crate) titles: Vec<(Rect, By)>,
+    /// Titles that slow requests can be sorted by.
+    pub(crate) orders: Vec<(Rect, outliers::By)>,
     /// Which of all rows is the uppermost.
     pub(crate) top: usize,
 }
@@ -25,6 +27,7 @@ pub(crate) enum Target {
     Row(Scope),
     Outlier(u64),
     Title(By),
+    Order(outliers::By),
 }
 
 impl Drawn {
@@ -43,7 +46,11 @@ impl Drawn {
             return Some(Target::Outlier(*number));
         }
         let mut titles = self.titles.iter();
-        let (_, by) = titles.find(|(rect, _)| rect.contains(position))?;
-        Some(Target::Title(*by))
+        if let Some((_, by)) = titles.find(|(rect, _)| rect.contains(position)) {
+            return Some(Target::Title(*by));
+        }
+        let mut orders = self.orders.iter();
+        let (_, by) = orders.find(|(rect, _)| rect.contains(position))?;
+        Some(Target::Order(*by))
     }
 }

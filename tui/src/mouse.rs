@@ -50,6 +50,7 @@ impl App {
                 let place = self.screens.here_mut();
                 place.sort = place.sort.by(by);
             }
+            Some(Target::Order(by)) => self.screens.here_mut().order.by(by),
             None => {}
         }
         Flow::Continue

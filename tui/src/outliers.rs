@@ -45,6 +45,28 @@ impl Order {
         };
     }
 
+    pub(crate) fn reverse(&mut self) {
+        self.is_reversed = !self.is_reversed;
+    }
+
+    /// By `by`, the newest or slowest first; the other way round where it is by that already.
+    pub(crate) fn by(&mut self, by: By) {
+        if self.by == by {
+            self.reverse();
+        } else {
+            *self = Self {
+                by,
+                is_reversed: false,
+            };
+        }
+    }
+
+    /// What marks the title of `by`: ▼ where values fall from the top, ▲ where they rise.
+    pub(crate) fn arrow(self, by: By) -> Option<&'static str> {
+        let arrow = if self.is_reversed { "▲" } else { "▼" };
+        (self.by == by).then_some(arrow)
+    }
+
     pub(crate) const fn name(self) -> &'static str {
         match (self.by, self.is_reversed) {
             (By::Time, false) => "newest first",
@@ -195,12 +217,16 @@ mod tests {
         outliers.push(&slow([20, 30, 10]));
         let mut order = Order::default();
         assert_eq!(latencies(&outliers.of(None, order)), [10, 30, 20]);
-        order.is_reversed = true;
+        order.reverse();
         assert_eq!(latencies(&outliers.of(None, order)), [20, 30, 10]);
         order.next();
         assert_eq!(latencies(&outliers.of(None, order)), [10, 20, 30]);
-        order.is_reversed = false;
+        order.reverse();
         assert_eq!(latencies(&outliers.of(None, order)), [30, 20, 10]);
+        order.by(By::Latency);
+        assert_eq!(latencies(&outliers.of(None, order)), [10, 20, 30]);
+        order.by(By::Time);
+        assert_eq!(latencies(&outliers.of(None, order)), [10, 30, 20]);
     }
 
     #[test]

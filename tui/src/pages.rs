@@ -47,10 +47,7 @@ fn act_on_outliers(app: &mut App, action: Action) -> bool {
     let place = app.screens.here();
     match action {
         Action::Sort => app.screens.here_mut().order.next(),
-        Action::Reverse => {
-            let order = &mut app.screens.here_mut().order;
-            order.is_reversed = !order.is_reversed;
-        }
+        Action::Reverse => app.screens.here_mut().order.reverse(),
         Action::Open => {
             if let Some(number) = selected(app) {
                 app.screens.here_mut().outlier = Some(number);

@@ -1,7 +1,7 @@
 use hwptop_agent::snapshot::Scope;
 use ratatui::{buffer::Buffer, layout::Rect, style::Style, text::Line, widgets::Widget};
 
-use crate::{Theme, column::width_of, drawn::Drawn, plain::is_plain, sort::By};
+use crate::{Theme, column::width_of, drawn::Drawn, outliers, plain::is_plain, sort::By};
 
 /// A cell filled to so many eighths.
 const BARS: [char; 9] = [' ', '▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
@@ -109,6 +109,12 @@ impl<'a> Canvas<'a> {
     pub(super) fn is_title(&mut self, rect: Rect, by: By) {
         let rect = self.absolute(rect);
         self.drawn.titles.push((rect, by));
+    }
+
+    /// As [`Self::is_title`], for slow requests.
+    pub(super) fn is_order(&mut self, rect: Rect, by: outliers::By) {
+        let rect = self.absolute(rect);
+        self.drawn.orders.push((rect, by));
     }
 
     /// Row `top` of all is the uppermost that is drawn.

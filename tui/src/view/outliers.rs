@@ -15,10 +15,10 @@ use crate::{
     column::width_of,
     figure::{self, ABSENT, shortened},
     object,
-    outliers::Outlier,
+    outliers::{By, Order, Outlier},
     pages,
     screen::Extent,
-    theme::{quiet, strong},
+    theme::{badge, quiet, strong},
 };
 
 /// From this height on, the selected one is shown whole below, ...
@@ -40,6 +40,8 @@ struct Column {
     /// Those with the highest are left out first.
     priority: u8,
     is_right: bool,
+    /// What a click on the title sorts by.
+    sorts: Option<By>,
     text: fn(&Outlier, &Snapshot) -> String,
 }
 
@@ -52,6 +54,7 @@ const fn left(
         title,
         priority,
         is_right: false,
+        sorts: None,
         text,
     }
 }
@@ -67,14 +70,33 @@ const fn right(
     }
 }
 
+impl Column {
+    const fn sorts(self, by: By) -> Self {
+        Self {
+            sorts: Some(by),
+            ..self
+        }
+    }
+
+    /// Writes `text` where the column, `width` wide, has its own.
+    fn put(&self, text: &str, (x, y, width): (u16, u16, u16), style: Style, canvas: &mut Canvas) {
+        if self.is_right {
+            canvas.put_right(x + width, y, text, style);
+        } else {
+            canvas.put(x, y, text, style);
+        }
+    }
+}
+
 const COLUMNS: [Column; 14] = [
     left("UTC", 1, |one, _| {
         let time = figure::time_of_day(one.at);
         time.map_or_else(|| ABSENT.to_owned(), |time| time.chars().take(12).collect())
-    }),
+    })
+    .sorts(By::Time),
     right("ago", 7, ago),
     left("stage", 2, |one, _| one.event.stage.name().to_owned()),
-    right("latency", 0, |one, _| latency(one.event.latency)),
+    right("latency", 0, |one, _| latency(one.event.latency)).sorts(By::Latency),
     left("errno", 3, |one, _| match one.event.errno {
         0 => ABSENT.to_owned(),
         errno => object::errno_of(errno),
@@ -218,18 +240,15 @@ fn draw_table(view: &View, shown: &[&Outlier], selected: usize, beside: u16, can
     let mut x = MARKER;
     let fit = fitting(&cells, canvas.width());
     for &(column, width) in &fit {
-        let (title, cells) = (COLUMNS[column].title, &cells[column]);
-        for (y, text) in (0..).zip([title].into_iter().chain(cells.iter().map(String::as_str))) {
-            let style = match rows.get(usize::from(y).wrapping_sub(1)) {
-                None => strong(),
-                Some(row) if row.event.errno != 0 && title == "errno" => canvas.theme.alarm(),
-                Some(_) => Style::new(),
-            };
-            if COLUMNS[column].is_right {
-                canvas.put_right(x + width, y, text, style);
+        let (column, cells) = (&COLUMNS[column], &cells[column]);
+        draw_title(column, (x, width), view.place.order, canvas);
+        for (y, (text, row)) in (1..).zip(cells.iter().zip(rows)) {
+            let style = if row.event.errno != 0 && column.title == "errno" {
+                canvas.theme.alarm()
             } else {
-                canvas.put(x, y, text, style);
-            }
+                Style::new()
+            };
+            column.put(text, (x, y, width), style, canvas);
         }
         x += width + GAP;
     }
@@ -263,6 +282,22 @@ fn draw_table(view: &View, shown: &[&Outlier], selected: usize, beside: u16, can
             &note,
             quiet(),
         );
+    }
+}
+
+/// The title of `column` at `x`, so wide: where it can be sorted by the mouse can, and an arrow
+/// marks the one that rows are sorted by.
+fn draw_title(column: &Column, (x, width): (u16, u16), order: Order, canvas: &mut Canvas) {
+    column.put(column.title, (x, 0, width), strong(), canvas);
+    let Some(by) = column.sorts else { return };
+    canvas.is_order(Rect::new(x, 0, width, 1), by);
+    if let Some(arrow) = order.arrow(by) {
+        let text = if column.is_right {
+            format!("{arrow}{}", column.title)
+        } else {
+            format!("{}{arrow}", column.title)
+        };
+        column.put(&text, (x, 0, width), badge(strong()), canvas);
     }
 }
 

@@ -242,6 +242,45 @@ fn the_mouse_selects_opens_and_scrolls_and_nothing_moves_under_a_click() {
 }
 
 #[test]
+fn a_click_on_a_title_sorts_by_it_and_another_the_other_way_round() {
+    let mut app = on_outliers([fixture::slow::host()]);
+    let size = (120, 30);
+    let mut click = |title: &str| {
+        let shown = screen(&app, size);
+        let at = shown.lines().position(|line| line.contains("  UTC"));
+        let at = at.unwrap_or_else(|| panic!("no titles:\n{shown}"));
+        let line = shown.lines().nth(at).unwrap();
+        let before = line.split(title).next().unwrap().chars().count();
+        assert!(line.contains(title), "{line}");
+        mouse(
+            &mut app,
+            MouseEventKind::Down(MouseButton::Left),
+            (before, at),
+        );
+        let shown = screen(&app, size);
+        (
+            app.screens.here().order.name(),
+            shown.lines().nth(at).unwrap().to_owned(),
+        )
+    };
+    for (title, order, arrow) in [
+        ("latency", "slowest first", "▼latency"),
+        ("latency", "fastest first", "▲latency"),
+        ("UTC", "newest first", "UTC▼"),
+        ("UTC", "oldest first", "UTC▲"),
+        // Nothing is sorted by these.
+        ("stage", "oldest first", "UTC▲"),
+        ("instance", "oldest first", "UTC▲"),
+        ("latency", "slowest first", "▼latency"),
+    ] {
+        let (sorted, titles) = click(title);
+        assert_eq!(sorted, order, "{title}");
+        assert!(titles.contains(arrow), "{titles}");
+        assert_eq!(titles.matches(['▲', '▼']).count(), 1, "{titles}");
+    }
+}
+
+#[test]
 fn columns_that_there_is_no_room_for_are_told_with_the_width_that_has_them() {
     let app = on_outliers([fixture::slow::host()]);
     let shown = screen(&app, (120, 30));
