@@ -1,15 +1,15 @@
 //! What is shown, as the text of a file: CSV and JSON have the figures of the screen, SVG is the
 //! screen itself.
 
-use std::time::UNIX_EPOCH;
+use std::{collections::BTreeSet, time::UNIX_EPOCH};
 
 use hwptop_agent::{
     nanos,
-    snapshot::{CSV_HEADER, ObjectScope, Scope, Snapshot, csv_quoted, csv_rows},
+    snapshot::{CSV_HEADER, ObjectScope, ObjectSnapshot, Scope, Snapshot, csv_quoted, csv_rows},
 };
 use serde_json::{Value, json};
 
-use crate::{App, Export, ExportForm, health, pages, screen::Screen};
+use crate::{App, Export, ExportForm, health, pages, rows, screen::Screen};
 
 mod comparison;
 
@@ -78,7 +78,7 @@ impl App {
             Screen::Compare => Ok(csv(&comparison::COLUMNS, &comparison::rows(self, scope)?)),
             Screen::Health => Ok(csv(&HEALTH_COLUMNS, &self.health(snapshot))),
             Screen::Instances | Screen::Part(_) | Screen::Help => {
-                let rows = csv_rows(&snapshot.narrowed(scope)).into_iter();
+                let rows = csv_rows(&self.rows_of(scope, snapshot)).into_iter();
                 Ok(lines([CSV_HEADER.to_owned()].into_iter().chain(rows)))
             }
         }
@@ -90,8 +90,8 @@ impl App {
             Screen::Health => (HEALTH_SCHEMA, "lines", self.health(snapshot)),
             Screen::Compare => return comparison::document(self, scope, snapshot),
             Screen::Instances | Screen::Part(_) | Screen::Help => {
-                let document = snapshot.narrowed(scope).document();
-                return serde_json::to_value(document).map_err(|error| error.to_string());
+                let shown = self.rows_of(scope, snapshot);
+                return serde_json::to_value(shown.document()).map_err(|error| error.to_string());
             }
         };
         Ok(json!({
@@ -100,6 +100,32 @@ impl App {
             "of": of(scope),
             name: rows,
         }))
+    }
+
+    /// What belongs to `scope`, which the screen is of; where rows are filtered, of that what
+    /// belongs to those that are shown. What a screen has above its rows stays.
+    fn rows_of(&self, scope: &Scope, snapshot: &Snapshot) -> Snapshot {
+        let place = self.screens.below_help();
+        let mut shown = snapshot.narrowed(scope);
+        if place.filter.is_empty() {
+            return shown;
+        }
+        let listed = rows::listed(self, place, snapshot);
+        let rows: BTreeSet<&Scope> = listed.scopes.iter().collect();
+        if place.screen == Screen::Instances {
+            let scope = |name: &str| Scope::Instance(name.to_owned());
+            let instances = &mut shown.instances;
+            instances.retain(|one| rows.contains(&scope(&one.name)));
+        }
+        // Whoever reached no instance is a row of each.
+        let objects = snapshot.objects.iter();
+        let objects = objects.filter(|one| is_among(&rows, snapshot, one));
+        shown.objects = objects.cloned().collect();
+        let slow = &mut shown.slow;
+        slow.retain(|event| rows.iter().any(|row| row.has_slow(event)));
+        let failures = &mut shown.failures;
+        failures.retain(|failed| rows.iter().any(|row| row.has_failed(failed)));
+        shown
     }
 
     /// The slow requests of the screen, in its order.
@@ -126,6 +152,14 @@ impl App {
         });
         lines.collect()
     }
+}
+
+/// Whether `object` is one of `rows`, or of an instance that is.
+fn is_among(rows: &BTreeSet<&Scope>, snapshot: &Snapshot, object: &ObjectSnapshot) -> bool {
+    let instance = object.instance.and_then(|one| snapshot.instance_name(one));
+    let instance = instance.map(|name| Scope::Instance(name.to_owned()));
+    let scopes = Scope::of_object(snapshot, object).into_iter();
+    scopes.chain(instance).any(|scope| rows.contains(&scope))
 }
 
 /// When the interval ended, in nanoseconds since 1970.

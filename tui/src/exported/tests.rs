@@ -172,3 +172,68 @@ fn instances_and_a_part_are_written_as_snapshots() {
         assert!(csv.text.starts_with(CSV_HEADER) && csv.text.ends_with('\n'));
     }
 }
+
+/// `snapshot` on the screen that `keys` lead to, where `filter` was typed.
+fn filtered(snapshot: Snapshot, keys: &[KeyCode], filter: &str) -> App {
+    let mut app = App::new(Theme::Dark);
+    app.update(snapshot);
+    let typed = filter.chars().map(KeyCode::Char);
+    let prompt = [KeyCode::Char('/')].into_iter().chain(typed);
+    for key in keys.iter().copied().chain(prompt).chain([KeyCode::Enter]) {
+        app.on_key(KeyEvent::from(key));
+    }
+    app
+}
+
+/// What stands in each of `rows` as `column`, each once.
+fn values(rows: &[Vec<String>], column: &str) -> Vec<String> {
+    let at = rows[0].iter().position(|one| one == column).unwrap();
+    let mut values: Vec<String> = rows[1..].iter().map(|row| row[at].clone()).collect();
+    values.dedup();
+    values
+}
+
+#[test]
+fn of_filtered_instances_only_those_that_are_shown_are_written() {
+    let host = fixture::slow::host;
+    let mut app = filtered(host(), &[], "DMAR1");
+    let csv = cells(&exported(&mut app, &[], ExportForm::Csv));
+    assert_eq!(values(&csv, "instance"), ["dmar1"]);
+    let shown = json(&exported(&mut app, &[], ExportForm::Json));
+    let names = |what: &Value| what.as_array().unwrap().len();
+    assert_eq!(names(&shown["instances"]), 1);
+    assert_eq!(shown["instances"][0]["name"], "dmar1");
+    let of_dmar1 = host().narrowed(&Scope::Instance("dmar1".to_owned()));
+    assert_eq!(names(&shown["objects"]), of_dmar1.objects.len());
+
+    let none = exported(&mut filtered(host(), &[], "x"), &[], ExportForm::Csv);
+    assert_eq!(none.text.lines().count(), 1, "{}", none.text);
+
+    let all = exported(&mut app, &[KeyCode::Esc], ExportForm::Csv);
+    assert_eq!(
+        values(&cells(&all), "scope"),
+        ["instance", "object", "other", "object"]
+    );
+}
+
+#[test]
+fn of_filtered_processes_and_hwpts_only_those_that_are_shown_are_written() {
+    let host = fixture::kernel::host;
+    let behind = |filter| {
+        let mut app = filtered(host(), &[KeyCode::Enter], filter);
+        let csv = cells(&exported(&mut app, &[], ExportForm::Csv));
+        // The screen's own figures stand above its rows.
+        assert_eq!(values(&csv, "scope")[0], "instance");
+        let processes = values(&csv, "pid");
+        let json = json(&exported(&mut app, &[], ExportForm::Json));
+        assert_eq!(json["instances"].as_array().unwrap().len(), 1);
+        (processes[1..].to_vec(), json)
+    };
+    assert_eq!(behind("qemu").0, ["4711"]);
+    assert_eq!(behind("4712").0, ["4712"]);
+    assert!(behind("nobody").0.is_empty());
+    // It reached no instance, and is a row of each.
+    let (processes, json) = behind("probe");
+    assert_eq!(processes, ["4713"]);
+    assert_eq!(json["objects"].as_array().unwrap().len(), 1);
+}
