@@ -17,6 +17,8 @@ use signal_hook::{
 
 use crate::failure::Failure;
 
+mod fault;
+
 /// SIGSTKFLT and SIGPWR, where x86 and Arm have them.
 const UNNAMED: [i32; 2] = [16, 30];
 /// Those that no one has a use for yet; the ones before are the C library's own.
@@ -54,9 +56,7 @@ pub(super) fn survive_dump_request() -> Result<(), Failure> {
     Ok(())
 }
 
-/// Gives the terminal back where any other signal ends the process, which it still does: but for
-/// faults of the program itself (SIGSEGV, SIGBUS, SIGILL, SIGFPE), whose handlers are the standard
-/// library's.
+/// Gives the terminal back where any other signal ends the process, which it still does.
 pub(super) fn give_terminal_back_at_the_end() -> io::Result<()> {
     let named = [
         SIGABRT, SIGALRM, SIGIO, SIGPROF, SIGSYS, SIGTRAP, SIGUSR2, SIGVTALRM, SIGXCPU,
@@ -71,7 +71,7 @@ pub(super) fn give_terminal_back_at_the_end() -> io::Result<()> {
     }
     // A file that must not become larger is as a full disk: what is written fails, and says so.
     flag::register(SIGXFSZ, Arc::default())?;
-    Ok(())
+    fault::give_terminal_back()
 }
 
 /// Does `action` at each `signal`. It may do only what a signal handler may: wait for nothing and

@@ -63,10 +63,12 @@ impl Terminal {
     /// The terminal's settings, as `stty -a` tells them.
     pub(crate) fn settings(&self) -> String {
         self.line("clear; stty -a; echo do''ne");
+        let mut screen = String::new();
         eventually("stty has answered", || {
-            self.screen().contains("done") && self.is_at_prompt()
+            screen = self.screen();
+            let whole = screen.contains("isig") && screen.contains("done");
+            whole && screen.trim_end().ends_with("ready$")
         });
-        let screen = self.screen();
         screen
             .lines()
             .filter(|line| line.contains("icanon") || line.contains("isig"))
