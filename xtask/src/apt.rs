@@ -130,27 +130,42 @@ impl<'a> Suite<'a> {
     }
 }
 
-/// Installs `names` from the machine's own sources and `suite` besides, which has precedence; as root.
+/// Installs `names` from the machine's own sources, and `preferred` packages, also as dependencies, from `suite`; as root.
+/// Nothing else comes from there: what the machine's own release builds against would no longer fit it.
 ///
 /// # Errors
 /// Where the lists cannot be fetched or the packages not installed.
-pub(crate) fn install_from(mirror: &str, suite: &str, names: &[&str]) -> Result<()> {
+pub(crate) fn install_from(
+    mirror: &str,
+    suite: &str,
+    preferred: &[&str],
+    names: &[&str],
+) -> Result<()> {
     let state = tempfile::tempdir().context("cannot create a folder for apt's lists")?;
     let lists = state.path().join("lists");
     fs::create_dir_all(lists.join("partial")).context("cannot create a folder for apt's lists")?;
-    let own = fs::read_to_string("/etc/apt/sources.list").unwrap_or_default();
-    let sources = state.path().join("sources.list");
-    fs::write(&sources, format!("{own}\ndeb {mirror} {suite} main\n"))
-        .context("cannot write a list of sources")?;
+    let own = |name: &str| fs::read_to_string(Path::new("/etc/apt").join(name)).unwrap_or_default();
+    let write = |name: &str, text: String| {
+        let file = state.path().join(name);
+        fs::write(&file, text).with_context(|| format!("cannot write {}", file.display()))?;
+        Ok::<_, anyhow::Error>(file)
+    };
+    let source = format!("deb {mirror} {suite} main\n");
+    let sources = write("sources.list", own("sources.list") + "\n" + &source)?;
+    let preference = preference(suite, preferred);
+    let preferences = write("preferences", preference + "\n" + &own("preferences"))?;
     let apt_get = || {
         let mut command = Command::new("apt-get");
+        command.arg("-qq");
+        for option in [
+            format!("Dir::Etc::SourceList={}", sources.display()),
+            format!("Dir::Etc::Preferences={}", preferences.display()),
+            format!("Dir::State::Lists={}", lists.display()),
+            "APT::Sandbox::User=root".into(),
+        ] {
+            command.arg("-o").arg(option);
+        }
         command
-            .arg("-qq")
-            .arg("-o")
-            .arg(format!("Dir::Etc::SourceList={}", sources.display()))
-            .arg("-o")
-            .arg(format!("Dir::State::Lists={}", lists.display()))
-            .args(["-o", "APT::Sandbox::User=root"])
             .env("DEBIAN_FRONTEND", "noninteractive")
             // The caller's stdout may be a command's output.
             .stdout(io::stderr());
@@ -159,9 +174,18 @@ pub(crate) fn install_from(mirror: &str, suite: &str, names: &[&str]) -> Result<
     process::run(apt_get().arg("update"), NETWORK)?;
     let mut install = apt_get();
     install
-        .args(["install", "--yes", "--no-install-recommends", "-t", suite])
+        .args(["install", "--yes", "--no-install-recommends"])
         .args(names);
     process::run(&mut install, "see what apt says above")
+}
+
+/// A record of apt_preferences(5): where `suite` has one of `packages`, it is taken from there. Backports have a lower
+/// precedence than a release, so that all else stays.
+fn preference(suite: &str, packages: &[&str]) -> String {
+    format!(
+        "Package: {}\nPin: release n={suite}\nPin-Priority: 990\n",
+        packages.join(" ")
+    )
 }
 
 fn packages(folder: &Path) -> Result<BTreeSet<PathBuf>> {
@@ -239,5 +263,14 @@ $(LABEL) trixie-security m://new/debian-security/
         let expected = ["m://new/debian/", "m://one/debian/"].map(str::to_owned);
         assert_eq!(mirrors_among(targets), expected.into());
         assert!(mirrors_among("").is_empty());
+    }
+
+    #[test]
+    fn a_preference_is_for_the_packages_it_names_only() {
+        let text = preference("bookworm-backports", &["qemu-system-x86", "seabios"]);
+        assert_eq!(
+            text,
+            "Package: qemu-system-x86 seabios\nPin: release n=bookworm-backports\nPin-Priority: 990\n"
+        );
     }
 }

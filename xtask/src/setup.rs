@@ -97,6 +97,7 @@ pub(crate) const PACKAGES: &[Package] = &[
     program("flex", Need::Kernel, "flex", KERNEL),
     program("bison", Need::Kernel, "bison", KERNEL),
     program("bc", Need::Kernel, "bc", KERNEL),
+    program("python3", Need::Kernel, "python3", KERNEL),
     package("libelf-dev", Need::Kernel, KERNEL),
     package("libssl-dev", Need::Kernel, KERNEL),
     program("dwarves", Need::Kernel, "pahole", "makes the kernel's BTF"),

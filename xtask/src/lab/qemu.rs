@@ -78,11 +78,7 @@ impl Qemu {
         if let Some(found) = Self::installed(profile) {
             return Ok(found);
         }
-        let packages: &[&str] = match architecture {
-            Architecture::X86_64 => &["qemu-system-x86", "seabios"],
-            Architecture::Aarch64 => &["qemu-system-arm", "qemu-efi-aarch64"],
-        };
-        install_packages(packages, &architecture.qemu(), install)?;
+        install_packages(architecture, install)?;
         Self::installed(profile).with_context(|| {
             format!(
                 "{} is still older than {OLDEST} or without firmware: put a newer one first in PATH",
@@ -216,8 +212,31 @@ fn major(version: &str) -> Option<u32> {
     rest.split('.').next()?.parse().ok()
 }
 
-/// Installs from the machine's own sources and its release's backports, which the system goes on without.
-fn install_packages(packages: &[&str], program: &str, install: Install) -> Result<()> {
+/// The packages of QEMU's own release for an architecture, with the firmware it is released with.
+fn released_together(architecture: Architecture) -> &'static [&'static str] {
+    match architecture {
+        Architecture::X86_64 => &[
+            "qemu-system-x86",
+            "qemu-system-common",
+            "qemu-system-data",
+            "seabios",
+        ],
+        Architecture::Aarch64 => &["qemu-system-arm", "qemu-system-common", "qemu-system-data"],
+    }
+}
+
+/// The firmware that is a project of its own.
+fn firmware_packages(architecture: Architecture) -> &'static [&'static str] {
+    match architecture {
+        Architecture::X86_64 => &[],
+        Architecture::Aarch64 => &["qemu-efi-aarch64"],
+    }
+}
+
+/// Installs QEMU of the backports of the machine's release, and all else of the release itself; the system goes on
+/// without backports.
+fn install_packages(architecture: Architecture, install: Install) -> Result<()> {
+    let program = architecture.qemu();
     let suite = format!("{}-backports", codename()?);
     let mirror = apt::mirrors()
         .ok()
@@ -225,16 +244,29 @@ fn install_packages(packages: &[&str], program: &str, install: Install) -> Resul
     let mirror = mirror.with_context(|| {
         format!("{program} {OLDEST} or later is not in PATH, and apt knows no source of Debian's packages")
     })?;
-    let names = packages.join(" ");
+    let preferred = released_together(architecture);
     if install == Install::Refused || !setup::is_root() {
         bail!(
             "{program} {OLDEST} or later is not in PATH\nto install, as root on Debian 12:\n  \
              echo 'deb {mirror} {suite} main' >/etc/apt/sources.list.d/backports.list && apt-get update && \
-             apt-get install --yes --no-install-recommends -t {suite} {names}"
+             apt-get install --yes --no-install-recommends {}",
+            typed(architecture, &suite)
         );
     }
-    eprintln!("installing {names} of {suite}");
-    apt::install_from(&mirror, &suite, packages)
+    let names = [preferred, firmware_packages(architecture)].concat();
+    eprintln!("installing {} of {suite}", names.join(" "));
+    apt::install_from(&mirror, &suite, preferred, &names)
+}
+
+/// The packages as one types them for apt-get, where `suite` is a source without precedence.
+fn typed(architecture: Architecture, suite: &str) -> String {
+    let of_suite = released_together(architecture)
+        .iter()
+        .map(|name| format!("{name}/{suite}"));
+    let own = firmware_packages(architecture)
+        .iter()
+        .map(|&name| name.to_owned());
+    of_suite.chain(own).collect::<Vec<_>>().join(" ")
 }
 
 fn codename() -> Result<String> {

@@ -70,3 +70,20 @@ fn the_version_is_read_from_what_qemu_says() {
     assert_eq!(major("QEMU emulator version 7.2.15"), Some(7));
     assert_eq!(major("qemu"), None);
 }
+
+#[test]
+fn only_what_qemu_is_released_with_comes_from_backports() {
+    let typed = |architecture| typed(architecture, "bookworm-backports");
+    let x86 = typed(Architecture::X86_64);
+    assert!(
+        x86.split(' ')
+            .all(|word| word.ends_with("/bookworm-backports")),
+        "{x86}"
+    );
+    // Backports have no firmware of arm64's own.
+    let arm64 = typed(Architecture::Aarch64);
+    assert!(
+        arm64.ends_with("qemu-system-data/bookworm-backports qemu-efi-aarch64"),
+        "{arm64}"
+    );
+}
