@@ -112,6 +112,13 @@ pub struct Environment {
     /// process may not see them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ebpf_programs: Option<usize>,
+    /// How it was built: `release` or `debug`; absent where an older version wrote it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub profile: Option<String>,
+    /// What this process had attached while it measured, e.g. `static probes`, or `none`; several
+    /// where it measured under each in turn. Absent where an older version wrote it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub probes: Option<Vec<String>>,
 }
 
 /// Why a run file could not be read or written.
@@ -255,8 +262,14 @@ impl RunFile {
         let base = self.base.as_ref();
         let base = base.map(|base| (&base.environment, "base.environment"));
         let builds = own.into_iter().chain(base).flat_map(|(build, place)| {
-            let said = [Some(&build.hwptop), build.revision.as_ref()];
-            said.into_iter().flatten().map(move |text| (place, text))
+            let said = [
+                Some(&build.hwptop),
+                build.revision.as_ref(),
+                build.profile.as_ref(),
+            ];
+            let probes = build.probes.iter().flatten();
+            let all = said.into_iter().flatten().chain(probes);
+            all.map(move |text| (place, text))
         });
         let settings = self.settings.keys().map(|name| ("settings", name));
         let target = self.target.as_ref().map(|target| ("target", target));

@@ -82,6 +82,8 @@ pub(crate) fn run(instances: &[&str]) -> BatchingRun {
             governor: None,
             virtualisation: None,
             ebpf_programs: None,
+            profile: None,
+            probes: None,
         },
         complete: true,
         points: points.collect(),

@@ -53,6 +53,17 @@ impl RunFile {
         compare("kind", kind(base), kind(self), false);
         let profile = |run: &Self| run.timing_profile.clone();
         compare("timing profile", profile(base), profile(self), false);
+        // What an older version did not say may be the same.
+        let built = |run: &Self| run.environment.profile.clone();
+        let probes = |run: &Self| Some(run.environment.probes.as_ref()?.join(", "));
+        for (what, base, new) in [
+            ("build profile", built(base), built(self)),
+            ("probes", probes(base), probes(self)),
+        ] {
+            if base.is_some() && new.is_some() {
+                compare(what, base, new, false);
+            }
+        }
         let settings: BTreeSet<_> = self.settings.keys().chain(base.settings.keys()).collect();
         for name in settings {
             let of = |run: &Self| run.settings.get(name).cloned();

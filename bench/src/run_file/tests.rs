@@ -340,6 +340,29 @@ fn what_would_do_something_to_a_terminal_is_refused_with_its_place() {
 }
 
 #[test]
+fn a_debug_build_or_other_probes_cannot_be_compared_and_what_is_not_told_can() {
+    let own = run(Vec::new());
+    let with = |profile: Option<&str>, probes: Option<&str>| {
+        let mut base = run(Vec::new());
+        base.environment.profile = profile.map(str::to_owned);
+        base.environment.probes = probes.map(|probes| vec![probes.to_owned()]);
+        let differences = own.differences(&base).into_iter();
+        let told = differences.map(|one| (one.to_string(), one.is_of_the_machine));
+        told.collect::<Vec<_>>()
+    };
+    let profile = own.environment.profile.as_deref();
+    assert_eq!(with(profile, Some("none")), []);
+    // As older versions wrote them.
+    assert_eq!(with(None, None), []);
+    let other = with(Some("other"), None);
+    let said = format!("build profile is \"other\" in the base and {profile:?} in the other");
+    assert_eq!(other, [(said.replace("Some(", "").replace(')', ""), false)]);
+    let said = "probes is \"static probes\" in the base and \"none\" in the other";
+    let other = with(profile, Some("static probes"));
+    assert_eq!(other, [(said.to_owned(), false)]);
+}
+
+#[test]
 fn what_is_stored_of_this_project_is_run_files() {
     let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/baselines");
     let mut suites = Vec::new();

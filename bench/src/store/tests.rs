@@ -35,6 +35,8 @@ pub(super) fn run(started_unix_s: u64, revision: &str, values: &[f64]) -> RunFil
             governor: None,
             virtualisation: None,
             ebpf_programs: None,
+            profile: None,
+            probes: None,
         },
         complete: true,
         dropped: 0,
