@@ -19,6 +19,7 @@ signal before it was done."
 mod agent;
 mod bench;
 mod gate;
+mod generated;
 mod look;
 mod record;
 mod replay;
@@ -32,6 +33,7 @@ pub(crate) use bench::{
     IntegrityArgs, PoliciesArgs, PowerArgs, ProbeCostArgs, RunsArgs, of_one_process,
 };
 pub(crate) use gate::{CompareArgs, GateArgs, GateFormat};
+pub(crate) use generated::{CompletionsArgs, ManArgs};
 pub(crate) use look::LookArgs;
 pub(crate) use record::{HindsightArgs, RecordArgs, length, window};
 pub(crate) use replay::ReplayFileArgs;
@@ -140,6 +142,12 @@ pub(crate) enum Command {
     /// Keep run files to compare with, by branch and suite, and look at their history
     #[command(subcommand, after_help = EXIT_CODES)]
     Baseline(BaselineCommand),
+    /// Write the manual pages: that of hwptop to standard output, or those of all commands as files
+    #[command(after_help = generated::MAN_HELP)]
+    Man(ManArgs),
+    /// Print what lets a shell complete hwptop's command line
+    #[command(after_help = generated::COMPLETIONS_HELP)]
+    Completions(CompletionsArgs),
 }
 
 #[derive(Args, Debug)]

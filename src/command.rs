@@ -7,10 +7,12 @@ mod bench;
 mod beside;
 mod captures;
 mod compare;
+mod completions;
 mod doctor;
 mod feed;
 mod gate;
 mod live;
+mod man;
 mod record;
 mod replay;
 mod report;
@@ -24,8 +26,10 @@ pub(crate) use bench::{
     list_suites, policies, power, probe_cost,
 };
 pub(crate) use compare::compare;
+pub(crate) use completions::completions;
 pub(crate) use doctor::doctor;
 pub(crate) use gate::gate;
+pub(crate) use man::man;
 pub(crate) use record::record;
 pub(crate) use replay::replay;
 pub(crate) use report::report;

@@ -38,6 +38,8 @@ fn main() -> ExitCode {
         Some(Command::Baseline(BaselineCommand::Add(args))) => command::baseline_add(&args),
         Some(Command::Baseline(BaselineCommand::List(args))) => command::baseline_list(&args),
         Some(Command::Baseline(BaselineCommand::Changes(args))) => command::baseline_changes(&args),
+        Some(Command::Man(args)) => command::man(&args),
+        Some(Command::Completions(args)) => command::completions(&args),
         Some(Command::Record(args)) => return ended(command::record(&args)),
     };
     ended(result.map(|()| ExitCode::SUCCESS))

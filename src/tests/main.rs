@@ -17,6 +17,7 @@ mod doctor;
 mod exact;
 mod files;
 mod gate;
+mod generated;
 mod in_kernel;
 mod kernel_bench;
 mod lab;

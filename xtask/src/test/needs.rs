@@ -15,13 +15,14 @@ use super::privilege;
 type Check = fn(&Repo, Install) -> Result<(), String>;
 
 /// What a test may need, as its `#[ignore = "needs root: loads eBPF"]` begins.
-const NEEDS: [(&str, Check); 8] = [
+const NEEDS: [(&str, Check); 9] = [
     ("needs root", |_, _| privilege::check()),
     ("needs hardware counters", |_, _| {
         privilege::hardware_counters()
     }),
     ("needs Python's hdrhistogram", python),
     ("needs Python's OpenTelemetry", python),
+    ("needs man", |_, _| packaged("man", "man-db")),
     ("needs promtool", |_, _| packaged("promtool", "prometheus")),
     ("needs prometheus", |_, _| {
         packaged("prometheus", "prometheus")
@@ -42,8 +43,8 @@ fn python(repo: &Repo, install: Install) -> Result<(), String> {
         .map_err(|error| format!("{error:#}"))
 }
 
-/// Not installed by itself: Debian's package `prometheus` starts a server, and `systemd` is
-/// the machine's own business.
+/// Not installed by itself: Debian's package `prometheus` starts a server, and `systemd` and
+/// `man-db` are the machine's own business.
 fn packaged(program: &str, package: &str) -> Result<(), String> {
     if process::in_path(program) {
         return Ok(());
