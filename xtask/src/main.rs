@@ -5,6 +5,7 @@
 //!             ├─▶ ebpf ──▶ toolchain ─▶ build ─▶ strip ─▶ object + sidecar (or compare, with --check)
 //!             ├─▶ fuzz ──▶ cargo-fuzz ─▶ build with the address sanitizer ─▶ run (or --repeat one input)
 //!             ├─▶ lab ───▶ QEMU, kernel, userland (made once) ─▶ boot ─▶ CMD's output, files and exit code
+//!             ├─▶ package ─▶ man, completions, notices, changelog ─▶ cargo-deb (─▶ a clean Debian root, with --check)
 //!             ├─▶ perf ──▶ valgrind hwptop … ─▶ counts ─▶ verdict (or bench/baselines, with --update)
 //!             ├─▶ pictures ─▶ hwptop --format svg ─▶ docs/*.svg
 //!             └─▶ tidy
@@ -14,6 +15,7 @@ mod apt;
 mod ebpf;
 mod fuzz;
 mod lab;
+mod package;
 mod perf;
 mod pictures;
 mod process;
@@ -114,6 +116,21 @@ enum Task {
         #[arg(long)]
         no_install: bool,
     },
+    /// Makes the Debian package, and release notes of CHANGELOG.md, in target/xtask/package
+    ///
+    /// With the command's own manual pages and completions, the agent's systemd unit and example configuration, and the
+    /// notices of every crate that is linked in. cargo-deb is installed beside it (once).
+    Package {
+        /// A .tar.gz with a static hwptop in place of the package, for any Linux of this processor
+        #[arg(long, conflicts_with = "check")]
+        r#static: bool,
+        /// Package the dev build, install it into a clean Debian (debootstrap, as root), use it there and remove it again
+        #[arg(long)]
+        check: bool,
+        /// Never install anything: print the command that would and fail
+        #[arg(long)]
+        no_install: bool,
+    },
     /// Draws the pictures of the dashboard's screens in docs/ anew
     ///
     /// With `hwptop --format svg --screen NAME`, from a live model and from the recording of a kernel in docs/.
@@ -176,6 +193,11 @@ fn run(arguments: &Arguments) -> Result<ExitCode> {
                 Outcome::Held | Outcome::Skipped(_) => ExitCode::SUCCESS,
             })
         }
+        &Task::Package {
+            r#static,
+            check,
+            no_install,
+        } => package::task(&repo, r#static, check, Install::unless(no_install)),
         Task::Pictures => pictures::draw(&repo).map(|()| ExitCode::SUCCESS),
         Task::Tidy => tidy::check(&repo).map(|()| ExitCode::SUCCESS),
     }

@@ -38,10 +38,15 @@ impl Repo {
         self.root.join(relative)
     }
 
+    /// Where cargo keeps what it builds.
+    pub(crate) fn target(&self) -> PathBuf {
+        let target = env::var_os("CARGO_TARGET_DIR").map_or_else(|| "target".into(), PathBuf::from);
+        self.root.join(target)
+    }
+
     /// Where xtask keeps what it builds and installs for itself.
     pub(crate) fn cache(&self) -> PathBuf {
-        let target = env::var_os("CARGO_TARGET_DIR").map_or_else(|| "target".into(), PathBuf::from);
-        self.root.join(target).join("xtask")
+        self.target().join("xtask")
     }
 
     /// Manifest of the eBPF programs, a workspace of its own.

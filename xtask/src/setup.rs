@@ -21,6 +21,10 @@ pub(crate) enum Need {
     Kernel,
     /// Counting instructions.
     Perf,
+    /// Making the Debian package.
+    Package,
+    /// Installing it into a clean Debian.
+    Root,
     /// Building for arm64.
     Arm64,
     /// Building a standard library that rustup does not have here.
@@ -91,6 +95,18 @@ pub(crate) const PACKAGES: &[Package] = &[
         Need::Perf,
         "valgrind",
         "counts instructions, where the processor's counters are not to be had as well",
+    ),
+    program(
+        "dpkg-dev",
+        Need::Package,
+        "dpkg-shlibdeps",
+        "tells which libraries the package depends on",
+    ),
+    program(
+        "debootstrap",
+        Need::Root,
+        "debootstrap",
+        "makes the clean Debian that the package is tried in",
     ),
     program("gcc", Need::Kernel, "gcc", COMPILER),
     program("make", Need::Kernel, "make", KERNEL),

@@ -4,6 +4,7 @@ mod fuzzing;
 mod guests;
 mod libtest;
 mod needs;
+mod packaging;
 mod perf;
 mod privilege;
 mod running;
@@ -37,6 +38,7 @@ pub(crate) fn run(repo: &Repo, install: Install) -> ExitCode {
         step(&mut counts, "clippy", || clippy(repo));
         tests(repo, install, &mut counts);
         perf::run(repo, install, &mut counts);
+        packaging::run(repo, install, &mut counts);
         fuzzing::run(repo, install, &mut counts);
         if step(&mut counts, "ebpf --check", || ebpf::check(repo, install)) {
             counts.passed += 1;
