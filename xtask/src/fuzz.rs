@@ -9,6 +9,7 @@ mod run;
 
 use anyhow::{Context as _, Result, bail};
 use std::env;
+use std::fmt;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -44,6 +45,17 @@ pub(crate) struct Outcome {
     pub(crate) failed: usize,
 }
 
+impl fmt::Display for Outcome {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { passed, failed } = self;
+        let verdict = if *failed == 0 { "ok" } else { "FAILED" };
+        write!(
+            f,
+            "test result: {verdict}. {passed} passed; {failed} failed; 0 ignored"
+        )
+    }
+}
+
 /// A cargo-fuzz that is at hand.
 pub(crate) struct Fuzzer {
     program: PathBuf,
@@ -71,7 +83,8 @@ pub(crate) fn targets(repo: &Repo) -> Result<Vec<String>> {
     Ok(names)
 }
 
-/// Runs `target`, or all, for `seconds` each.
+/// Runs `target`, or all, for `seconds` each; with a `seed` on the same inputs each time, where the corpus is the same. What
+/// they come to is told in the words of Rust's test harness, which `cargo xtask test` counts by.
 ///
 /// # Errors
 /// Where something is missing, does not build, or a target finds an input that fails.
@@ -79,12 +92,16 @@ pub(crate) fn fuzz(
     repo: &Repo,
     target: Option<&str>,
     seconds: u32,
+    seed: Option<u32>,
     install: Install,
 ) -> Result<()> {
     let targets = chosen(repo, target)?;
     let fuzzer = Fuzzer::set_up(repo, install)?;
     fuzzer.build()?;
-    match fuzzer.run(&targets, seconds, None)?.failed {
+    println!("running {} tests", targets.len());
+    let outcome = fuzzer.run(&targets, seconds, seed)?;
+    println!("{outcome}");
+    match outcome.failed {
         0 => Ok(()),
         failed => bail!(
             "{failed} of {} fuzz targets failed, see above",
@@ -145,7 +162,7 @@ impl Fuzzer {
     ///
     /// # Errors
     /// Where one does not build.
-    pub(crate) fn build(&self) -> Result<()> {
+    fn build(&self) -> Result<()> {
         let mut fetch = process::cargo();
         fetch
             .args(["fetch", "--locked", "--quiet", "--manifest-path"])

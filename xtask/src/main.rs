@@ -1,7 +1,8 @@
 //! hwptop's own commands: everything a contributor or CI runs that plain cargo cannot do.
 //!
 //! ```text
-//! cargo xtask ──▶ test ──▶ setup ─▶ fmt, tidy, clippy ─▶ cargo test ─▶ tests with needs ─▶ guests ─▶ perf ─▶ fuzz ─▶ ebpf --check
+//! cargo xtask ──▶ test ──▶ setup ─▶ fmt, tidy, clippy ─▶ cargo test ─▶ tests with needs, the lab ─▶ guests ─▶ perf
+//!             │                                                                        └─▶ beside: ebpf --check, fuzz
 //!             ├─▶ ebpf ──▶ toolchain ─▶ build ─▶ strip ─▶ object + sidecar (or compare, with --check)
 //!             ├─▶ fuzz ──▶ cargo-fuzz ─▶ build with the address sanitizer ─▶ run (or --repeat one input)
 //!             ├─▶ lab ───▶ QEMU, kernel, userland (made once) ─▶ boot ─▶ CMD's output, files and exit code
@@ -31,7 +32,7 @@ use clap::{Parser, Subcommand};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use crate::perf::Outcome;
+use crate::perf::{Latencies, Outcome};
 use crate::repo::Repo;
 use crate::setup::Install;
 
@@ -53,8 +54,8 @@ enum Task {
     ///
     /// Formatting, tidy, clippy, the workspace's tests and doc tests, the tests that need what is not everywhere (root
     /// and eBPF, hardware counters, the kernel's uAPI header, the lab; one at a time, and only where it is at hand), the
-    /// driver's tests on the real kernels of the lab's guests, `perf`, every fuzz target for a minute, then
-    /// `ebpf --check`. The last line is `N passed, N failed, N skipped`; a test that ran in three guests counts three times.
+    /// driver's tests on the real kernels of the lab's guests, the counts of `perf`, and beside these `ebpf --check` and
+    /// every fuzz target for a minute. The last line is `N passed, N failed, N skipped`; a test that ran in three guests counts three times.
     Test {
         /// Never install anything: print the command that would and fail
         #[arg(long)]
@@ -83,12 +84,15 @@ enum Task {
         /// How long each target runs
         #[arg(long, default_value_t = fuzz::SECONDS, value_parser = clap::value_parser!(u32).range(1..))]
         seconds: u32,
+        /// Try the same inputs each time, as far as the corpus is the same
+        #[arg(long, value_name = "NUMBER")]
+        seed: Option<u32>,
         /// Run the target on this input only
         #[arg(
             long,
             value_name = "FILE",
             requires = "target",
-            conflicts_with = "seconds"
+            conflicts_with_all = ["seconds", "seed"]
         )]
         repeat: Option<PathBuf>,
         /// Never install anything: print the command that would and fail
@@ -170,13 +174,14 @@ fn run(arguments: &Arguments) -> Result<ExitCode> {
         Task::Fuzz {
             target,
             seconds,
+            seed,
             repeat,
             no_install,
         } => {
             let install = Install::unless(*no_install);
             match (target, repeat) {
                 (Some(target), Some(input)) => fuzz::repeat(&repo, target, input, install),
-                _ => fuzz::fuzz(&repo, target.as_deref(), *seconds, install),
+                _ => fuzz::fuzz(&repo, target.as_deref(), *seconds, *seed, install),
             }
             .map(|()| ExitCode::SUCCESS)
         }
@@ -186,7 +191,7 @@ fn run(arguments: &Arguments) -> Result<ExitCode> {
             if update {
                 return perf::update(&repo, install).map(|()| ExitCode::SUCCESS);
             }
-            let outcome = perf::check(&repo, install)?;
+            let outcome = perf::check(&repo, Latencies::Told, install)?;
             println!("{outcome}");
             Ok(match outcome {
                 Outcome::Worse(_) => ExitCode::FAILURE,

@@ -1,5 +1,6 @@
 //! `cargo xtask test`: everything that must hold, with one line at the end that says how much was checked.
 
+mod beside;
 mod fuzzing;
 mod guests;
 mod libtest;
@@ -15,7 +16,7 @@ use std::env;
 use std::fmt::Display;
 use std::io;
 use std::process::{Command, ExitCode};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use crate::ebpf;
 use crate::lab;
@@ -25,9 +26,10 @@ use crate::repo::Repo;
 use crate::setup::{self, Install, Need};
 use crate::tidy;
 use crate::uapi;
+use beside::Beside;
 use libtest::{Counts, Results};
 use needs::Needs;
-use running::{Errors, Running};
+use running::{Counted, Errors, Running};
 
 /// Runs everything; answers success where nothing failed and at least one test ran.
 pub(crate) fn run(repo: &Repo, install: Install) -> ExitCode {
@@ -37,12 +39,6 @@ pub(crate) fn run(repo: &Repo, install: Install) -> ExitCode {
         step(&mut counts, "tidy", || tidy::check(repo));
         step(&mut counts, "clippy", || clippy(repo));
         tests(repo, install, &mut counts);
-        perf::run(repo, install, &mut counts);
-        packaging::run(repo, install, &mut counts);
-        fuzzing::run(repo, install, &mut counts);
-        if step(&mut counts, "ebpf --check", || ebpf::check(repo, install)) {
-            counts.passed += 1;
-        }
     }
     let nothing_ran = counts.passed + counts.failed == 0;
     if nothing_ran {
@@ -72,11 +68,12 @@ impl<'a> Step<'a> {
     }
 
     fn end(self, verdict: &dyn Display) {
-        println!(
-            "== {}: {verdict}, {:.1} s\n",
-            self.name,
-            self.start.elapsed().as_secs_f64()
-        );
+        let took = self.start.elapsed();
+        self.end_after(took, verdict);
+    }
+
+    fn end_after(self, took: Duration, verdict: &dyn Display) {
+        println!("== {}: {verdict}, {:.1} s\n", self.name, took.as_secs_f64());
     }
 }
 
@@ -138,8 +135,7 @@ fn clippy(repo: &Repo) -> Result<()> {
     )
 }
 
-/// The workspace's tests, then those among them that need what is not everywhere: one at a time, since they attach to
-/// the same probes or take the same device.
+/// The workspace's tests; then those among them that need what is not everywhere, and all that are no tests of cargo's.
 fn tests(repo: &Repo, install: Install, counts: &mut Counts) {
     let mut all = process::cargo();
     all.args(["test", "--workspace", "--no-fail-fast"])
@@ -168,22 +164,35 @@ fn tests(repo: &Repo, install: Install, counts: &mut Counts) {
         }
     }
     println!();
-    run_here(repo, &in_lab, &others, counts);
+    let beside = run_here(repo, install, &in_lab, &others, counts);
     guests::run(repo, install, &in_guests, &mut needs, counts);
+    perf::run(repo, install, counts);
+    packaging::run(repo, install, counts);
+    beside.show(counts);
 }
 
-/// The ignored tests of these names, on this machine: those of the lab, whose guests have kernels of their own, and beside
-/// them the others, which take about half as long.
-fn run_here(repo: &Repo, in_lab: &BTreeSet<&str>, others: &BTreeSet<&str>, counts: &mut Counts) {
+/// The ignored tests of these names, on this machine and one at a time, since they attach to the same probes or take
+/// the same device: those of the lab, whose guests have kernels of their own, and beside them the others. Those take
+/// about half as long; what is answered runs beside the rest of the lab's and what comes after.
+fn run_here(
+    repo: &Repo,
+    install: Install,
+    in_lab: &BTreeSet<&str>,
+    others: &BTreeSet<&str>,
+    counts: &mut Counts,
+) -> Beside {
     counts.skipped = counts.skipped.saturating_sub(in_lab.len() + others.len());
-    let beside = (!others.is_empty()).then(|| Running::start(ignored(repo, others), Errors::Along));
-    if !in_lab.is_empty() {
-        pass(counts, "tests in the lab", ignored(repo, in_lab));
+    let lab = (!in_lab.is_empty())
+        .then(|| Running::start(ignored(repo, in_lab), Errors::Along, Counted::Tests));
+    if !others.is_empty() {
+        let name = "tests that need what is not everywhere";
+        pass(counts, name, ignored(repo, others));
     }
-    if let Some(beside) = beside {
-        let name = "tests that need what is not everywhere, begun with those in the lab";
-        show(counts, name, beside);
+    let beside = Beside::begin(repo, install, counts);
+    if let Some(lab) = lab {
+        show(counts, "tests in the lab, begun with those before", lab);
     }
+    beside
 }
 
 /// The command that runs the ignored tests of `names`, one at a time.
@@ -208,22 +217,20 @@ fn ignored(repo: &Repo, names: &BTreeSet<&str>) -> Command {
 
 /// One run of tests, its output shown as it comes and counted.
 fn pass(counts: &mut Counts, name: &str, command: Command) -> Results {
-    show(counts, name, Running::start(command, Errors::Apart))
+    let running = Running::start(command, Errors::Apart, Counted::Tests);
+    show(counts, name, running)
 }
 
-/// Shows what a run of tests has written until now and writes from now on, and counts.
+/// Shows what a run has written until now and writes from now on, and counts.
 fn show(counts: &mut Counts, name: &str, running: Result<Running>) -> Results {
-    let mut step = Step::begin(name);
-    if let Ok(running) = &running {
-        step.start = running.begun;
-    }
-    let results = running
+    let step = Step::begin(name);
+    let (results, took) = running
         .and_then(|running| running.show(&mut io::stdout()))
         .unwrap_or_else(|error| {
             println!("{error:#}");
-            Results::of_a_failure()
+            (Results::of_a_failure(), step.start.elapsed())
         });
-    step.end(&results.counts);
+    step.end_after(took, &results.counts);
     counts.add(&results.counts);
     results
 }

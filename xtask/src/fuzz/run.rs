@@ -24,7 +24,7 @@ impl Fuzzer {
     ///
     /// # Errors
     /// Where one cannot be started.
-    pub(crate) fn run(
+    pub(super) fn run(
         &self,
         targets: &[String],
         seconds: u32,

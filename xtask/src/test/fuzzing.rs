@@ -1,57 +1,48 @@
 //! The fuzz targets as tests: each counts as one.
 
-use crate::fuzz::{self, Fuzzer, Outcome};
+use crate::fuzz::{self, Fuzzer};
 use crate::repo::Repo;
 use crate::setup::Install;
 
-use super::{Step, libtest::Counts};
+use super::libtest::Counts;
 
 /// Of the inputs: a fresh checkout is to be judged alike wherever it is. `cargo xtask fuzz` goes on with new ones.
 const SEED: u32 = 1;
 
-/// Runs every target for its time. What cannot be had here makes them skipped, what does not build failed.
-pub(super) fn run(repo: &Repo, install: Install, counts: &mut Counts) {
-    let step = Step::begin("fuzz");
-    let own = count(repo, install);
-    step.end(&own);
-    counts.add(&own);
-}
-
-fn count(repo: &Repo, install: Install) -> Counts {
-    let targets = match fuzz::targets(repo) {
-        Ok(targets) => targets,
-        Err(error) => return broken(&error),
+/// What runs every target for its time, once what that needs is installed; nothing where it cannot be had here, which
+/// makes the targets skipped.
+pub(super) fn arguments(repo: &Repo, install: Install, counts: &mut Counts) -> Option<Vec<String>> {
+    let Err(why) = Fuzzer::set_up(repo, install) else {
+        return Some(vec!["fuzz".into(), "--seed".into(), SEED.to_string()]);
     };
-    let fuzzer = match Fuzzer::set_up(repo, install) {
-        Ok(fuzzer) => fuzzer,
-        Err(why) => {
+    match fuzz::targets(repo) {
+        Ok(targets) => {
             for target in &targets {
                 println!("skipped fuzz target {target}, because {why:#}");
             }
-            return Counts {
-                skipped: targets.len(),
-                ..Counts::default()
-            };
+            counts.skipped += targets.len();
         }
-    };
-    let outcome = fuzzer
-        .build()
-        .and_then(|()| fuzzer.run(&targets, fuzz::SECONDS, Some(SEED)));
-    match outcome {
-        Ok(Outcome { passed, failed }) => Counts {
-            passed,
-            failed,
-            skipped: 0,
-        },
-        Err(error) => broken(&error),
+        Err(error) => {
+            println!("{error:#}");
+            counts.failed += 1;
+        }
     }
+    None
 }
 
-/// One failure, whatever the number of targets.
-fn broken(error: &anyhow::Error) -> Counts {
-    println!("{error:#}");
-    Counts {
-        failed: 1,
-        ..Counts::default()
+#[cfg(test)]
+mod tests {
+    use super::super::libtest::Reader;
+    use crate::fuzz::Outcome;
+
+    #[test]
+    fn what_the_targets_come_to_is_counted_from_what_is_printed() {
+        for (passed, failed) in [(3, 0), (1, 2)] {
+            let outcome = Outcome { passed, failed };
+            let mut reader = Reader::default();
+            reader.feed(format!("running 3 tests\nfuzz vtd: 60 s\n{outcome}\n").as_bytes());
+            let counts = reader.finish().counts;
+            assert_eq!((counts.passed, counts.failed), (passed, failed));
+        }
     }
 }
