@@ -17,8 +17,12 @@ use std::process::Command;
 use crate::process;
 use crate::repo::Repo;
 use crate::setup::{self, Install, Need};
+use crate::tool::Tool;
 
-const CARGO_FUZZ_VERSION: &str = "0.13.2";
+const CARGO_FUZZ: Tool = Tool {
+    name: "cargo-fuzz",
+    version: "0.13.2",
+};
 
 /// How long every target runs where nothing else is said.
 pub(crate) const SECONDS: u32 = 60;
@@ -152,7 +156,7 @@ impl Fuzzer {
         has_sanitizer()?;
         setup::ensure(&setup::missing(Need::Fuzz), install)?;
         Ok(Self {
-            program: install_cargo_fuzz(&repo.cache(), install)?,
+            program: CARGO_FUZZ.get(repo, install)?,
             project: project(repo),
             work: repo.cache().join("fuzz"),
         })
@@ -211,27 +215,4 @@ fn has_sanitizer() -> Result<()> {
         );
     }
     Ok(())
-}
-
-/// Builds the project's own cargo-fuzz, unless it is there; answers the program.
-fn install_cargo_fuzz(cache: &Path, install: Install) -> Result<PathBuf> {
-    let root = cache.join(format!("cargo-fuzz-{CARGO_FUZZ_VERSION}"));
-    let program = root.join("bin/cargo-fuzz");
-    if process::succeeds(Command::new(&program).arg("--version")) {
-        return Ok(program);
-    }
-    let mut command = process::cargo();
-    command
-        .args(["install", "cargo-fuzz", "--locked", "--force", "--quiet"])
-        .args(["--version", CARGO_FUZZ_VERSION, "--root"])
-        .arg(&root);
-    if install == Install::Refused {
-        bail!(
-            "missing on this machine:\n  cargo-fuzz {CARGO_FUZZ_VERSION}\nto install:\n  {}",
-            process::describe(&command)
-        );
-    }
-    println!("building cargo-fuzz {CARGO_FUZZ_VERSION} (about half a minute, once)");
-    process::run(&mut command, "it needs the network")?;
-    Ok(program)
 }

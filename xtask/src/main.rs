@@ -2,7 +2,8 @@
 //!
 //! ```text
 //! cargo xtask ──▶ test ──▶ setup ─▶ fmt, tidy, clippy ─▶ cargo test ─▶ tests with needs, the lab ─▶ guests ─▶ perf
-//!             │                                                                        └─▶ beside: ebpf --check, fuzz
+//!             │                                                                        └─▶ beside: ebpf --check, dependencies, fuzz
+//!             ├─▶ dependencies ─▶ cargo-deny, cargo-machete, rust-version
 //!             ├─▶ ebpf ──▶ toolchain ─▶ build ─▶ strip ─▶ object + sidecar (or compare, with --check)
 //!             ├─▶ fuzz ──▶ cargo-fuzz ─▶ build with the address sanitizer ─▶ run (or --repeat one input)
 //!             ├─▶ lab ───▶ QEMU, kernel, userland (made once) ─▶ boot ─▶ CMD's output, files and exit code
@@ -13,6 +14,7 @@
 //! ```
 
 mod apt;
+mod dependencies;
 mod ebpf;
 mod fuzz;
 mod lab;
@@ -25,6 +27,7 @@ mod repo;
 mod setup;
 mod test;
 mod tidy;
+mod tool;
 mod uapi;
 
 use anyhow::Result;
@@ -32,6 +35,7 @@ use clap::{Parser, Subcommand};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use crate::dependencies::Advisories;
 use crate::perf::{Latencies, Outcome};
 use crate::repo::Repo;
 use crate::setup::Install;
@@ -54,8 +58,8 @@ enum Task {
     ///
     /// Formatting, tidy, clippy, the workspace's tests and doc tests, the tests that need what is not everywhere (root
     /// and eBPF, hardware counters, the kernel's uAPI header, the lab; one at a time, and only where it is at hand), the
-    /// driver's tests on the real kernels of the lab's guests, the counts of `perf`, and beside these `ebpf --check` and
-    /// every fuzz target for a minute. The last line is `N passed, N failed, N skipped`; a test that ran in three guests counts three times.
+    /// driver's tests on the real kernels of the lab's guests, the counts of `perf`, and beside these `ebpf --check`,
+    /// `dependencies` and every fuzz target for a minute. The last line is `N passed, N failed, N skipped`; a test that ran in three guests counts three times.
     Test {
         /// Never install anything: print the command that would and fail
         #[arg(long)]
@@ -135,6 +139,19 @@ enum Task {
         #[arg(long)]
         no_install: bool,
     },
+    /// Checks what comes in with dependencies, and which Rust it all takes
+    ///
+    /// Licences, bans and sources by cargo-deny and deny.toml, dependencies that nothing uses by cargo-machete (both built
+    /// here once, at a version of their own), and `rust-version`: that every package states it and none that is locked
+    /// to needs more, and where rustup has that Rust beside a later one, that it builds.
+    Dependencies {
+        /// Look for known vulnerabilities, too: their database is fetched from GitHub
+        #[arg(long)]
+        advisories: bool,
+        /// Never install anything: say what is missing
+        #[arg(long)]
+        no_install: bool,
+    },
     /// Draws the pictures of the dashboard's screens in docs/ anew
     ///
     /// With `hwptop --format svg --screen NAME`, from a live model and from the recording of a kernel in docs/.
@@ -184,6 +201,17 @@ fn run(arguments: &Arguments) -> Result<ExitCode> {
                 _ => fuzz::fuzz(&repo, target.as_deref(), *seconds, *seed, install),
             }
             .map(|()| ExitCode::SUCCESS)
+        }
+        &Task::Dependencies {
+            advisories,
+            no_install,
+        } => {
+            let advisories = Advisories::if_asked(advisories);
+            Ok(dependencies::run(
+                &repo,
+                advisories,
+                Install::unless(no_install),
+            ))
         }
         Task::Lab(options) => Ok(lab::run(&repo, options)),
         &Task::Perf { update, no_install } => {

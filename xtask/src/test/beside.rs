@@ -23,7 +23,8 @@ impl Beside {
     /// Begins all of them; what cannot run here is told and counted at once.
     pub(super) fn begin(repo: &Repo, install: Install, counts: &mut Counts) -> Self {
         let check = begin(&["ebpf", "--check"], install, Counted::AsOne);
-        let mut parts = vec![("ebpf --check", check)];
+        let dependencies = begin(&["dependencies"], install, Counted::Tests);
+        let mut parts = vec![("ebpf --check", check), ("dependencies", dependencies)];
         if let Some(arguments) = fuzzing::arguments(repo, install, counts) {
             let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
             parts.push(("fuzz", begin(&arguments, install, Counted::Tests)));
