@@ -78,6 +78,8 @@ pub struct Listed {
 pub struct Newest {
     /// None where nothing is comparable.
     pub found: Option<(Stored, RunFile)>,
+    /// What is newer and is not comparable, the newest first.
+    pub refused: Vec<Skipped>,
     /// What was not looked at on the way.
     pub unread: Unread,
 }
@@ -198,18 +200,48 @@ impl Store {
 
     /// The newest run of `branch` that was started before `run` and can be compared with it: of
     /// the same suite, target, kind and settings, on the same machine
-    /// ([`RunFile::differences`] has none).
+    /// ([`RunFile::differences`] has none), and of which `unfit` says nothing.
     ///
     /// # Errors
     /// [`StoreError`] where the store or the branch is not there.
-    pub fn newest_comparable(&self, branch: &Name, run: &RunFile) -> Result<Newest, StoreError> {
+    pub fn newest_comparable(
+        &self,
+        branch: &Name,
+        run: &RunFile,
+        unfit: impl Fn(&RunFile) -> Option<String>,
+    ) -> Result<Newest, StoreError> {
+        self.newest(branch, &Name::new(&run.suite)?, |base| {
+            if base.started_unix_s >= run.started_unix_s {
+                return Some("it was not started before".to_owned());
+            }
+            let differences = run.differences(base);
+            let first = differences.first().map(ToString::to_string);
+            first.or_else(|| unfit(base))
+        })
+    }
+
+    /// The newest run of `suite` in `branch` of which `unfit` says nothing.
+    ///
+    /// # Errors
+    /// [`StoreError`] where the store or the branch is not there.
+    pub fn newest(
+        &self,
+        branch: &Name,
+        suite: &Name,
+        unfit: impl Fn(&RunFile) -> Option<String>,
+    ) -> Result<Newest, StoreError> {
         let mut newest = Newest::default();
-        let Newest { found, unread } = &mut newest;
+        let Newest {
+            found,
+            refused,
+            unread,
+        } = &mut newest;
         self.branches(Some(branch), unread)?;
-        let suite = Name::new(&run.suite)?;
-        let stored = self.stored(branch, &suite, unread)?;
+        let stored = self.stored(branch, suite, unread)?;
         read::each(stored, unread, |stored, base| {
-            if base.started_unix_s >= run.started_unix_s || !run.differences(&base).is_empty() {
+            if let Some(why) = unfit(&base) {
+                let path = stored.path;
+                refused.push(Skipped { path, why });
                 return ControlFlow::Continue(());
             }
             *found = Some((stored, base));

@@ -248,7 +248,7 @@ fn the_newest_comparable_is_of_the_same_and_from_before() {
         add(&store, &run);
     }
     let of = |started| {
-        let newest = store.newest_comparable(&name("main"), &run(started, "x", &[7.0]));
+        let newest = store.newest_comparable(&name("main"), &run(started, "x", &[7.0]), |_| None);
         let (_, found) = newest.expect("it is there").found?;
         found.environment.revision
     };
@@ -258,8 +258,27 @@ fn the_newest_comparable_is_of_the_same_and_from_before() {
     assert_eq!(of(10), None);
     let mut other = run(60, "x", &[7.0]);
     other.suite = "scaling".to_owned();
-    let newest = store.newest_comparable(&name("main"), &other);
+    let newest = store.newest_comparable(&name("main"), &other, |_| None);
     assert!(newest.expect("it is there").found.is_none());
+
+    // What is passed over is told, with the reason.
+    let is_c = |run: &RunFile| run.environment.revision.as_deref() == Some("c");
+    let newest = store.newest_comparable(&name("main"), &run(60, "x", &[7.0]), |run| {
+        is_c(run).then(|| "it is c".to_owned())
+    });
+    let newest = newest.expect("it is there");
+    let (_, found) = newest.found.expect("b");
+    assert_eq!(found.environment.revision.as_deref(), Some("b"));
+    let why: Vec<&str> = newest.refused.iter().map(|of| of.why.as_str()).collect();
+    let [target, cpus, c] = why[..] else {
+        panic!("{why:?}");
+    };
+    assert!(
+        target.starts_with("target is \"selftest\" in the base"),
+        "{target}"
+    );
+    assert!(cpus.starts_with("CPUs is \"64\" in the base"), "{cpus}");
+    assert_eq!(c, "it is c");
 }
 
 #[test]
@@ -313,7 +332,7 @@ fn what_cannot_be_read_is_named_and_hides_nothing() {
     assert!(why("%2E%2E").contains("hwptop baseline add"));
     assert_eq!(listing.unread.skipped.len(), 9);
 
-    let newest = store.newest_comparable(&name("main"), &run(30, "x", &[7.0]));
+    let newest = store.newest_comparable(&name("main"), &run(30, "x", &[7.0]), |_| None);
     let newest = newest.expect("it is there");
     assert_eq!(newest.found.expect("the good one").0.path, good);
     assert_eq!(newest.unread.skipped.len(), 9);
@@ -350,7 +369,7 @@ fn a_store_or_branch_that_is_not_there_is_told_with_what_helps() {
         error.ends_with("no branch main in this store; it has a, b, c, d, e and 2 more"),
         "{error}"
     );
-    let error = store.newest_comparable(&name("main"), &run(1, "a", &[7.0]));
+    let error = store.newest_comparable(&name("main"), &run(1, "a", &[7.0]), |_| None);
     assert!(matches!(error, Err(StoreError::Absent { .. })));
 
     let file = directory.path().join("file");
