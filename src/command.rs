@@ -11,6 +11,7 @@ mod completions;
 mod doctor;
 mod feed;
 mod gate;
+mod in_use;
 mod live;
 mod man;
 mod record;

@@ -382,6 +382,20 @@ pub const METRICS: &[Metric] = &[
         "how many times worse the worst metric was that it hangs on",
     ),
     metric(
+        "gate_effect",
+        "ratio",
+        None,
+        "slow-down that gates were played with, as a part",
+    ),
+    metric("gates_played", "gates", None, "gates that were played"),
+    metric("gates_caught", "gates", None, "those that said FAIL"),
+    metric(
+        "unpaired_width",
+        "ratio",
+        None,
+        "how many times as wide intervals are where runs are not taken as pairs",
+    ),
+    metric(
         "criterion_regressed",
         "metrics",
         None,

@@ -27,8 +27,6 @@ pub struct Measuring {
     pub program: PathBuf,
     /// Suite and options, as behind `hwptop bench`.
     pub arguments: Vec<OsString>,
-    /// How long one process may take.
-    pub limit: Duration,
 }
 
 /// Why a process measured nothing.
@@ -62,7 +60,7 @@ pub enum ProcessError {
         said: String,
     },
     /// It did not end.
-    #[error("{program} did not end within {limit:?}")]
+    #[error("{program} did not end within {limit:.1?}")]
     Hung {
         /// The binary.
         program: String,
@@ -77,17 +75,26 @@ pub enum ProcessError {
         /// The reason.
         source: RunFileError,
     },
+    /// What it wrote is not all that one process measures.
+    #[error("{program} wrote a run file that is not whole: {what}")]
+    Part {
+        /// The binary.
+        program: String,
+        /// What is missing, or too much.
+        what: String,
+    },
     /// It was stopped, for the one that waits for it was.
     #[error("stopped")]
     Stopped,
 }
 
 impl Measuring {
-    /// Measures in a process of its own, until it has ended or `stop` is set.
+    /// Measures in a process of its own, for as long as `limit` at most, until it has ended or
+    /// `stop` is set. The file has one whole process run.
     ///
     /// # Errors
     /// [`ProcessError`]; nothing is left running.
-    pub fn once(&self, stop: &AtomicBool) -> Result<RunFile, ProcessError> {
+    pub fn once(&self, limit: Duration, stop: &AtomicBool) -> Result<RunFile, ProcessError> {
         let program = self.program.display().to_string();
         let io = |source| ProcessError::Io {
             program: program.clone(),
@@ -108,14 +115,11 @@ impl Measuring {
             program: program.clone(),
             source,
         })?;
-        let ended = Running(child).wait(self.limit, stop).map_err(io)?;
+        let ended = Running(child).wait(limit, stop).map_err(io)?;
         let status = match ended {
             Ended::With(status) => status,
             Ended::Stopped => return Err(ProcessError::Stopped),
-            Ended::Hung => {
-                let limit = self.limit;
-                return Err(ProcessError::Hung { program, limit });
-            }
+            Ended::Hung => return Err(ProcessError::Hung { program, limit }),
         };
         if !status.success() {
             let said = fs::read_to_string(&errors).unwrap_or_default();
@@ -131,8 +135,32 @@ impl Measuring {
                 said,
             });
         }
-        RunFile::read(&output).map_err(|source| ProcessError::File { program, source })
+        let file = match RunFile::read(&output) {
+            Ok(file) => file,
+            Err(source) => return Err(ProcessError::File { program, source }),
+        };
+        match partial(&file) {
+            None => Ok(file),
+            Some(what) => Err(ProcessError::Part { program, what }),
+        }
     }
+}
+
+/// Why the file is not what one process measured from its begin to its end.
+fn partial(file: &RunFile) -> Option<String> {
+    let [run] = &file.runs[..] else {
+        return Some(format!("it is of {} processes", file.runs.len()));
+    };
+    let wrong = if file.base.is_some() {
+        "it has another binary's runs, too"
+    } else if !file.complete {
+        "the process was stopped before it was done"
+    } else if run.points.is_empty() {
+        "there is nothing measured in it"
+    } else {
+        return None;
+    };
+    Some(wrong.to_owned())
 }
 
 enum Ended {

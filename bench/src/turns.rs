@@ -1,14 +1,23 @@
 //! Processes of one binary, or of two in turns (ABBA), until there are enough.
 
-use std::sync::atomic::AtomicBool;
+use std::{
+    collections::BTreeSet,
+    sync::atomic::AtomicBool,
+    time::{Duration, Instant},
+};
 
 use crate::{
     process::{Measuring, ProcessError},
-    run_file::{Base, ProcessRun, RunFile},
+    run_file::{Base, Labels, ProcessRun, RunFile},
 };
 
 /// So many turns one after the other may fail.
 const FAILED_MAX: u32 = 3;
+/// What the first turn may take beyond the time that there is: nothing is known of it.
+const FIRST: Duration = Duration::from_secs(30);
+/// What any later one may take beyond that and twice the longest process: a busy machine is no
+/// hang.
+const SLACK: Duration = Duration::from_secs(1);
 
 /// A binary's processes, in turns with another's where there is one.
 #[derive(Debug)]
@@ -22,7 +31,10 @@ pub struct Turns {
     begun: u32,
     /// Turns that failed since one did not.
     failed: u32,
+    /// The longest that a process took.
+    longest: Duration,
     last: Option<String>,
+    failure: Option<String>,
 }
 
 /// Why there are no more turns.
@@ -47,7 +59,9 @@ impl Turns {
             started: 0,
             begun: 0,
             failed: 0,
+            longest: Duration::ZERO,
             last: None,
+            failure: None,
         }
     }
 
@@ -69,17 +83,32 @@ impl Turns {
         self.last.as_deref()
     }
 
+    /// Why any turn was dropped: the last of them.
+    #[must_use]
+    pub fn failure(&self) -> Option<&str> {
+        self.failure.as_deref()
+    }
+
     /// One process of each: the base's first in every second turn. A turn in which a process
-    /// fails is dropped whole, so that those that stay are pairs.
+    /// fails is dropped whole, so that those that stay are pairs; one that does not measure all
+    /// that the first of its binary did has failed as well.
+    ///
+    /// A turn takes no longer than `within` and twice the longest process until now, and 1 s; the
+    /// first one `within` and 30 s. What runs then hangs, and is ended.
     ///
     /// # Errors
     /// [`TurnsError`] where the first turn fails, or several do without one that does not
     /// between them, or `stop` is set.
-    pub fn turn(&mut self, stop: &AtomicBool) -> Result<(), TurnsError> {
+    pub fn turn(&mut self, within: Duration, stop: &AtomicBool) -> Result<(), TurnsError> {
+        let beyond = match self.longest {
+            Duration::ZERO => FIRST,
+            longest => 2 * longest + SLACK,
+        };
+        let due = Instant::now() + within + beyond;
         let is_base_first = self.begun.is_multiple_of(2);
         self.begun = self.begun.saturating_add(1);
         self.last = None;
-        match self.pair(is_base_first, stop) {
+        match self.pair(is_base_first, due, stop) {
             Ok((own, base)) => {
                 self.failed = 0;
                 self.keep(own, base)
@@ -91,10 +120,11 @@ impl Turns {
                     return Err(error.into());
                 };
                 file.dropped = file.dropped.saturating_add(1);
+                self.last = Some(error.to_string());
+                self.failure.clone_from(&self.last);
                 if self.failed == FAILED_MAX {
                     return Err(error.into());
                 }
-                self.last = Some(error.to_string());
                 Ok(())
             }
         }
@@ -103,25 +133,41 @@ impl Turns {
     fn pair(
         &mut self,
         is_base_first: bool,
+        due: Instant,
         stop: &AtomicBool,
     ) -> Result<(RunFile, Option<RunFile>), ProcessError> {
-        let mut once = |measuring: &Measuring| {
+        let kept = self.file.as_ref();
+        let first = kept.and_then(|file| file.runs.first());
+        let theirs = kept.and_then(|file| file.base.as_ref()?.runs.first());
+        let (own, base) = (
+            (&self.own, first),
+            self.base.as_ref().map(|base| (base, theirs)),
+        );
+        let mut once = |(measuring, first): (&Measuring, Option<&ProcessRun>)| {
             let order = self.started;
             self.started = self.started.saturating_add(1);
-            let mut file = measuring.once(stop)?;
+            let begun = Instant::now();
+            let mut file = measuring.once(due.saturating_duration_since(begun), stop)?;
+            self.longest = self.longest.max(begun.elapsed());
             for run in &mut file.runs {
                 run.order = order;
+                if first.is_some_and(|first| places(first) != places(run)) {
+                    return Err(ProcessError::Part {
+                        program: measuring.program.display().to_string(),
+                        what: "its points are not those of the first process".to_owned(),
+                    });
+                }
             }
             Ok(file)
         };
-        let Some(base) = &self.base else {
-            return Ok((once(&self.own)?, None));
+        let Some(base) = base else {
+            return Ok((once(own)?, None));
         };
         if is_base_first {
             let base = once(base)?;
-            Ok((once(&self.own)?, Some(base)))
+            Ok((once(own)?, Some(base)))
         } else {
-            let own = once(&self.own)?;
+            let own = once(own)?;
             Ok((own, Some(once(base)?)))
         }
     }
@@ -150,6 +196,11 @@ impl Turns {
         }
         Ok(())
     }
+}
+
+/// Where a process measured something.
+pub(crate) fn places(run: &ProcessRun) -> BTreeSet<&Labels> {
+    run.points.iter().map(|point| &point.labels).collect()
 }
 
 #[cfg(test)]

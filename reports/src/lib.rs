@@ -23,4 +23,4 @@ mod write;
 mod fixture;
 
 pub use error::ReportError;
-pub use write::write;
+pub use write::{FILES, write};

@@ -18,6 +18,15 @@ pub(crate) const BATCH_PNG: &str = "ns-per-entry.png";
 pub(crate) const PERCENTILES_SVG: &str = "latency-percentiles.svg";
 pub(crate) const PERCENTILES_PNG: &str = "latency-percentiles.png";
 
+/// The names of the files that [`write`] writes.
+pub const FILES: [&str; 5] = [
+    REPORT,
+    BATCH_SVG,
+    BATCH_PNG,
+    PERCENTILES_SVG,
+    PERCENTILES_PNG,
+];
+
 /// Writes `report.md`, `ns-per-entry.svg` and `.png`, `latency-percentiles.svg`
 /// and `.png` into `dir`, which is made where it is missing, and returns their
 /// paths, the report first.

@@ -1,6 +1,7 @@
 use std::{ffi::OsString, path::PathBuf, time::Duration};
 
 use clap::{Args, ValueEnum};
+use hwptop_bench::store::Name;
 
 use super::{Format, duration};
 
@@ -11,7 +12,7 @@ Examples:
   hwptop bench batching --runs 20 -o new.json       after it
   hwptop compare base.json new.json
   hwptop bench batching --runs 20 --against ./hwptop-before -o both.json
-  hwptop compare both.json                          pairs: a third of the noise and less
+  hwptop compare both.json                          pairs: without what both share of the noise
 
 ",
     exit_codes!()
@@ -23,12 +24,15 @@ The verdict, of each metric and of all, and its exit code:
   PASS           0  not worse by more than its floor, as surely as the rules ask
   FAIL           1  worse by more than its floor, and so on fresh runs again
   INDETERMINATE  0  the time was up before either was known: more time, or a
-                    quieter machine; 3 with --strict
+                    quieter machine; or something could not be compared: a
+                    process failed, or one side alone has a metric; 3 with
+                    --strict
 
 Examples:
   hwptop gate batching --against ./hwptop-before
   hwptop gate batching --against ./hwptop-before --junit gate.xml -- --target selftest --time 50ms
   hwptop gate batching --base base.json         (bench batching --runs 20 -o base.json)
+  hwptop gate batching --base .hwptop/baselines (baseline add base.json)
   hwptop gate --print-rules > rules.toml
 
 ",
@@ -63,17 +67,20 @@ pub(crate) struct GateArgs {
     /// The suite: `hwptop bench list`
     #[arg(value_name = "SUITE", required_unless_present = "print_rules")]
     pub(crate) suite: Option<String>,
-    /// The suite's own options [default: those that the file of --base was measured with, or what
+    /// The suite's own options [default: those that the runs of --base were measured with, or what
     /// takes a process well below a second]
     #[arg(last = true, value_name = "OPTION")]
     pub(crate) options: Vec<OsString>,
     /// Hold this binary against another of hwptop, in turns (ABBA)
     #[arg(long, value_name = "BINARY", required_unless_present_any = ["base", "print_rules"], conflicts_with = "base")]
     pub(crate) against: Option<PathBuf>,
-    /// Hold this binary against the runs of a file; noise that came or went since is not known
-    /// from a change
-    #[arg(long, value_name = "RUN.json")]
+    /// Hold this binary against the runs of a file, or against the newest in a store of `hwptop
+    /// baseline` that can be compared; noise that came or went since is not known from a change
+    #[arg(long, value_name = "RUN.json|DIR")]
     pub(crate) base: Option<PathBuf>,
+    /// The branch of that store [default: main]
+    #[arg(long, value_name = "B", requires = "base")]
+    pub(crate) branch: Option<Name>,
     /// What is held, and how surely
     #[arg(long, value_name = "RULES.toml")]
     pub(crate) rules: Option<PathBuf>,
@@ -86,7 +93,7 @@ pub(crate) struct GateArgs {
     /// End with exit code 3, and not 0, where nothing could be told
     #[arg(long)]
     pub(crate) strict: bool,
-    /// Go on where the file is not of the same machine, target or options; the output says so
+    /// Go on where the base is not of the same machine, target or options; the output says so
     #[arg(long, requires = "base")]
     pub(crate) force: bool,
     /// Write a JUnit report, a test case of each metric

@@ -1,6 +1,7 @@
 use std::{
     collections::BTreeMap,
     io::{self, IsTerminal as _, Write as _},
+    path::{Path, PathBuf},
     slice,
     sync::atomic::Ordering,
     time::{Instant, SystemTime},
@@ -35,7 +36,7 @@ pub(crate) use batching::batching;
 pub(crate) use dashboard::dashboard;
 pub(crate) use kernel::integrity;
 pub(crate) use power::power;
-use several::{Measured, draft, several};
+use several::{Measured, draft, keep_inputs, several};
 
 /// The revision of the source that this binary is of, where it was built in its repository.
 const REVISION: Option<&str> = option_env!("HWPTOP_REVISION");
@@ -48,7 +49,13 @@ pub(crate) fn list_suites() -> Result<(), Failure> {
     Ok(())
 }
 
+/// The files of `--capture`, for what is not to replace them.
+fn captured(captures: &[PathBuf]) -> impl Iterator<Item = (&str, &Path)> {
+    captures.iter().map(|file| ("--capture", &**file))
+}
+
 pub(crate) fn policies(args: &PoliciesArgs) -> Result<(), Failure> {
+    keep_inputs(&args.runs, captured(&args.capture))?;
     let captures = open_captures(&args.capture)?;
     if args.runs.is_several() {
         return several(&args.runs);
@@ -99,6 +106,7 @@ pub(crate) fn policies(args: &PoliciesArgs) -> Result<(), Failure> {
 }
 
 pub(crate) fn front_end(args: &FrontEndArgs) -> Result<(), Failure> {
+    keep_inputs(&args.runs, captured(&args.capture))?;
     let captures = open_captures(&args.capture)?;
     if args.runs.is_several() {
         return several(&args.runs);

@@ -5,24 +5,25 @@ use std::{
     env,
     ffi::OsString,
     fmt::Write as _,
+    fs,
     io::{self, Write as _},
     path::Path,
     process::ExitCode,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use anyhow::anyhow;
 use hwptop_bench::{
     Measuring, ProcessError, Turns, TurnsError,
     compare::Verdict,
-    gate::{Action, Gate, Outcome, Phase, Progress, Rules},
+    gate::{Gate, Outcome, Phase, Progress, Rules},
     run_file::{Draft, Key, ProcessRun, RunFile},
-    statistics::ratio::RUNS_LEAST,
 };
 
 use super::{
     bench,
-    compare::{Compared, comparable, meaning, rules},
+    compare::{Compared, meaning, rules},
+    in_use::InUse,
     signals::stop_flag,
 };
 use crate::{
@@ -31,11 +32,11 @@ use crate::{
     output::remark,
 };
 
+mod base;
 mod github;
 mod junit;
 
-/// How long one process may take.
-pub(super) const LIMIT: Duration = Duration::from_hours(1);
+use base::Base;
 
 /// What a process of these suites measures where no options are given: what takes well below a
 /// second.
@@ -62,70 +63,128 @@ pub(crate) fn gate(args: &GateArgs) -> Result<ExitCode, Failure> {
         io::stdout().lock().write_all(Rules::TEMPLATE.as_bytes())?;
         return Ok(ExitCode::SUCCESS);
     }
-    let mut rules = rules(args.rules.as_deref())?;
-    rules.budget = args.budget.unwrap_or(rules.budget);
+    let rules = held(args.rules.as_deref(), args.budget)?;
     let suite = args.suite.as_deref().unwrap_or_default();
-    let base = args.base.as_deref().map(RunFile::read).transpose();
-    let base = base.map_err(Failure::input)?;
-    if let (Some(base), Some(path)) = (&base, &args.base) {
-        is_enough(base, path)?;
-    }
-    let arguments = process(suite, &args.options, base.as_ref())?;
-    let output = args.output.as_deref().map(Draft::create).transpose();
-    let output = output.map_err(Failure::input)?;
-    let junit = args.junit.as_deref().map(Draft::create).transpose();
-    let junit = junit.map_err(Failure::input)?;
+    let base = Base::open(args, suite)?;
+    let arguments = process(suite, &args.options, base.like())?;
+    let outputs = Outputs::create(args)?;
     let stop = stop_flag()?;
     let measuring = |program| Measuring {
         program,
         arguments: arguments.clone(),
-        limit: LIMIT,
     };
     let own = measuring(env::current_exe()?);
     let mut turns = Turns::new(own, args.against.clone().map(measuring));
     // Before the time is spent.
-    turns.turn(&stop).map_err(failure)?;
-    let own = turns.file();
-    if let Some(own) = own {
-        hold_something(own, &rules)?;
-    }
-    let differences = match (&base, own) {
-        (Some(base), Some(own)) => comparable(base, own, args.force)?,
-        _ => Vec::new(),
-    };
+    let started = Instant::now();
+    turns.turn(rules.budget, &stop).map_err(failure)?;
+    let own = turns.file().ok_or_else(nothing)?;
+    hold_something(own, &rules, args.rules.as_deref())?;
+    let (base, differences) = base.of(own, args.force)?.unzip();
     let gate = Gate::new(rules.clone(), base.is_none());
     let progress = bench::Progress::start();
-    let outcome = gate.run(&mut turns, base.as_ref(), &stop, |at| {
+    let outcome = gate.run(&mut turns, base.as_ref(), started, &stop, |at| {
         show(&progress, at, rules.budget);
     });
     progress.clear();
     let outcome = outcome.map_err(failure)?;
-    let mut run = turns
-        .into_file()
-        .ok_or_else(|| Failure::cannot(anyhow!("nothing was measured")))?;
+    let mut run = turns.into_file().ok_or_else(nothing)?;
     run.command = env::args().collect();
+    run.complete = !outcome.is_stopped();
     let compared = match &base {
-        Some(base) => Some(Compared::files(base, &run, &rules, &differences)),
+        Some(base) => {
+            let differences = differences.unwrap_or_default();
+            Some(Compared::files(base, &run, &rules, &differences))
+        }
         None => Compared::in_turns(&run, &rules),
     };
-    let mut compared = compared.ok_or_else(|| Failure::cannot(anyhow!("nothing to compare")))?;
+    let mut compared = compared.ok_or_else(nothing)?;
     compared.rows.clone_from(&outcome.judged.rows);
-    if let Some(output) = output {
-        output.write(&run).map_err(Failure::cannot)?;
-    }
-    if let Some(file) = junit {
-        let report = junit::report(&run.suite, &outcome).map_err(Failure::cannot)?;
-        file.write_text(&report).map_err(Failure::cannot)?;
-    }
+    outputs.write(&run, &outcome)?;
     print(&compared, &outcome, args.format)?;
-    if args.github || env::var_os("GITHUB_ACTIONS").is_some_and(|set| set == "true") {
-        github::annotate(&compared, &outcome)?;
+    if is_github(args) {
+        github::annotate(&compared, &outcome, args.format)?;
+    }
+    ended(&outcome, args.strict)
+}
+
+fn nothing() -> Failure {
+    Failure::cannot(anyhow!("nothing was measured"))
+}
+
+fn is_github(args: &GateArgs) -> bool {
+    args.github || env::var_os("GITHUB_ACTIONS").is_some_and(|set| set == "true")
+}
+
+fn ended(outcome: &Outcome, is_strict: bool) -> Result<ExitCode, Failure> {
+    if outcome.is_stopped() {
+        let runs = outcome.judged.runs;
+        return Err(Failure::Interrupted(anyhow!(
+            "stopped; measured until then: {runs}"
+        )));
     }
     Ok(match outcome.judged.verdict {
         Verdict::Fail => ExitCode::from(1),
-        Verdict::Indeterminate if args.strict => ExitCode::from(3),
+        Verdict::Indeterminate if is_strict => ExitCode::from(3),
         Verdict::Indeterminate | Verdict::Pass => ExitCode::SUCCESS,
     })
+}
+
+/// What is written besides the verdict, found to be writable and to replace nothing that is used.
+struct Outputs {
+    run: Option<Draft>,
+    junit: Option<Draft>,
+}
+
+impl Outputs {
+    fn create(args: &GateArgs) -> Result<Self, Failure> {
+        let summary = env::var_os(github::SUMMARY).filter(|_| is_github(args));
+        InUse::by_this_binary()
+            .reads("--base", args.base.as_deref())
+            .reads("--rules", args.rules.as_deref())
+            .runs("--against", args.against.as_deref())
+            .writes("--output", args.output.as_deref())?
+            .writes("--junit", args.junit.as_deref())?
+            .writes(github::SUMMARY, summary.as_deref().map(Path::new))?;
+        let draft = |path: &Option<_>| path.as_deref().map(Draft::create).transpose();
+        Ok(Self {
+            run: draft(&args.output).map_err(Failure::input)?,
+            junit: draft(&args.junit).map_err(Failure::input)?,
+        })
+    }
+
+    fn write(self, run: &RunFile, outcome: &Outcome) -> Result<(), Failure> {
+        if let Some(file) = self.run {
+            file.write(run).map_err(Failure::cannot)?;
+        }
+        if let Some(file) = self.junit {
+            let report = junit::report(&run.suite, outcome).map_err(Failure::cannot)?;
+            file.write_text(&report).map_err(Failure::cannot)?;
+        }
+        Ok(())
+    }
+}
+
+/// The rules of `path`, found to be such that something can fail by them.
+pub(super) fn held(path: Option<&Path>, budget: Option<Duration>) -> Result<Rules, Failure> {
+    let mut rules = rules(path)?;
+    rules.budget = budget.unwrap_or(rules.budget);
+    let Some(path) = path.filter(|_| !rules.can_fail()) else {
+        return Ok(rules);
+    };
+    // As it was read a moment ago.
+    let text = fs::read_to_string(path).unwrap_or_default();
+    let is_metric = |line: &str| {
+        line.trim_start_matches([' ', '\t', '['])
+            .starts_with("metric")
+    };
+    let line = text.lines().position(is_metric).unwrap_or_default() + 1;
+    Err(Failure::input(anyhow!(
+        "{}:{line}: no metric can fail by these rules: leave out `action = \"report\"` of one that \
+         has a better and a worse, and put it before those that it fits, too; begin with `hwptop gate \
+         --print-rules`",
+        path.display()
+    )))
 }
 
 /// What a process of `suite` is given: these options, or those of the base, or those that take well
@@ -171,35 +230,20 @@ fn as_measured(base: &RunFile, suite: &str) -> Option<Vec<OsString>> {
     (*name == *suite).then(|| options.to_vec())
 }
 
-/// Too few runs tell nothing, however many they are held against.
-fn is_enough(base: &RunFile, path: &Path) -> Result<(), Failure> {
-    let (runs, path) = (base.runs.len(), path.display());
-    if runs >= RUNS_LEAST {
-        return Ok(());
-    }
-    Err(Failure::input(anyhow!(
-        "{path}: processes that it has figures of: {runs}; a base has {RUNS_LEAST} or more \
-         (hwptop bench {} --runs 20 -o {path})",
-        base.suite
-    )))
-}
-
 /// A gate that nothing can fail says nothing.
-fn hold_something(run: &RunFile, rules: &Rules) -> Result<(), Failure> {
+fn hold_something(run: &RunFile, rules: &Rules, path: Option<&Path>) -> Result<(), Failure> {
     let measured = run.runs.iter().flat_map(ProcessRun::comparable);
     let measured: BTreeSet<Key> = measured.map(|(key, _)| key).collect();
-    let fails = |key: &Key| {
-        rules
-            .of(key)
-            .is_some_and(|rule| rule.action == Action::Fail)
-    };
-    if measured.iter().any(fails) {
+    if measured.iter().any(|key| rules.fails(key)) {
         return Ok(());
     }
     let names: BTreeSet<&str> = measured.iter().map(|key| key.metric.as_str()).collect();
     let names: Vec<&str> = names.into_iter().collect();
+    let path = path.map(|path| format!("{}: ", path.display()));
     Err(Failure::input(anyhow!(
-        "no rule lets a metric of {} fail the gate: begin with --print-rules; it measures {}",
+        "{}no rule lets a metric of {} fail the gate: add a [[metric]] for one of those that it \
+         measures, before those that fit it, too: {}",
+        path.unwrap_or_default(),
         run.suite,
         names.join(", ")
     )))
@@ -244,7 +288,8 @@ fn print(compared: &Compared, outcome: &Outcome, format: GateFormat) -> io::Resu
             "fresh_runs": judged.fresh,
             "looks": judged.looks,
             "elapsed_s": outcome.elapsed.as_secs_f64(),
-            "failed": outcome.failed.as_ref().map(ToString::to_string),
+            "doubts": judged.doubts.iter().map(ToString::to_string).collect::<Vec<_>>(),
+            "failed": outcome.ended.as_ref().map(ToString::to_string),
             "comparison": compared.json(),
         });
         serde_json::to_writer(&mut *out, &document)?;
@@ -268,8 +313,14 @@ fn sentence(compared: &Compared, outcome: &Outcome) -> String {
         let _ = write!(said, ", the last {} fresh ones", judged.fresh);
     }
     let _ = write!(said, ", {:.1} s)", outcome.elapsed.as_secs_f64());
-    if let Some(why) = &outcome.failed {
+    if let Some(why) = &outcome.ended {
         let _ = write!(said, "; ended early: {why}");
+    }
+    if let Some((first, more)) = judged.doubts.split_first() {
+        let _ = write!(said, "; no PASS: {first}");
+        if !more.is_empty() {
+            let _ = write!(said, ", and {} more", more.len());
+        }
     }
     said
 }

@@ -4,10 +4,19 @@ use std::{
 };
 
 use hwptop_bench::run_file::{BatchingRun, RunFile};
+use hwptop_reports::FILES;
 
+use super::in_use::InUse;
 use crate::{cli::ReportArgs, failure::Failure};
 
 pub(crate) fn report(args: &ReportArgs) -> Result<(), Failure> {
+    let mut in_use = InUse::by_this_binary();
+    for path in &args.runs {
+        in_use = in_use.reads("a run file", Some(path));
+    }
+    for name in FILES {
+        in_use = in_use.writes("--output", Some(&args.output.join(name)))?;
+    }
     let mut runs: Vec<(PathBuf, BatchingRun)> = Vec::new();
     for path in &args.runs {
         let run = RunFile::read(path).map_err(Failure::input)?;

@@ -87,7 +87,7 @@ fn failure(error: StoreError) -> Failure {
 }
 
 /// Says what was not read.
-fn say(unread: &Unread) {
+pub(super) fn say(unread: &Unread) {
     for skipped in &unread.skipped {
         remark(&format!("skipped {}", field::plain(&skipped.why)));
     }

@@ -214,7 +214,14 @@ fn files_that_have_no_runs_in_them_are_named() {
         let wrong = write(directory.path(), "wrong.json", &text);
         refused(&wrong, part, &base);
     }
-    refused(directory.path(), "not a regular file", &base);
+    let name = directory.path().to_str().expect("UTF-8");
+    let run = compare(&[directory.path(), &base], &[]);
+    assert_eq!(run.code, Some(2), "{}", run.stderr);
+    assert!(
+        run.stderr.contains(&format!("{name}: not a regular file")),
+        "{}",
+        run.stderr
+    );
     refused(Path::new("/dev/zero"), "not a regular file", &base);
     refused(Path::new("/nonexistent.json"), "No such file", &base);
 }

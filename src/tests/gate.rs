@@ -11,6 +11,11 @@ use std::{
 use quick_junit::{Report, TestCaseStatus};
 use serde_json::{Value, json};
 
+mod bases;
+mod doubts;
+mod outputs;
+mod power;
+
 use crate::{
     compare::write,
     run::{Finished, HWPTOP, hwptop},
@@ -231,26 +236,6 @@ fn a_file_is_a_base_too() {
 }
 
 #[test]
-fn turns_in_which_a_process_crashes_are_dropped_and_counted() {
-    let directory = tempfile::tempdir().expect("a temporary directory");
-    let text = format!(
-        // Slow enough that there is no time for as many pairs as tell something.
-        "cd \"$(dirname \"$0\")\"\nsleep 0.5\nif [ -e crash ]; then rm crash; kill -SEGV $$; fi\n\
-         touch crash\nexec {HWPTOP} \"$@\""
-    );
-    let binary = script(directory.path(), &text);
-    let binary = binary.to_str().expect("UTF-8");
-    let run = finished(gate(binary, &["--budget", "1s", "--format", "json"]));
-    assert_eq!(run.code, Some(0), "{}", run.stderr);
-    assert!(run.stderr.contains("a turn is dropped: "), "{}", run.stderr);
-    assert!(run.stderr.contains("SIGSEGV"), "{}", run.stderr);
-    let document: Value = serde_json::from_str(&run.stdout).expect("JSON");
-    assert_eq!(document["verdict"], "INDETERMINATE");
-    let dropped = &document["comparison"]["dropped"];
-    assert!(dropped.as_u64() >= Some(1), "{dropped}");
-}
-
-#[test]
 fn a_binary_that_always_fails_is_told_in_its_own_words() {
     let directory = tempfile::tempdir().expect("a temporary directory");
     for (text, said) in [
@@ -320,22 +305,6 @@ fn what_cannot_be_gated_is_refused_before_anything_is_measured() {
     assert!(!ran.exists(), "something was measured");
 }
 
-#[test]
-fn a_gate_that_nothing_can_fail_is_refused() {
-    let suite = ["gate", "front-end", "--against", HWPTOP, "--"];
-    let options = ["--rounds", "1", "--capture", "smmuv3-nvme-strict"];
-    let run = hwptop(&[&suite[..], &options].concat());
-    assert_eq!(run.code, Some(2), "{}", run.stdout);
-    for part in [
-        "no rule",
-        "front-end",
-        "ns_per_guest_command",
-        "--print-rules",
-    ] {
-        assert!(run.stderr.contains(part), "{part}: {}", run.stderr);
-    }
-}
-
 /// Sends SIGINT when `file` is there, and waits for the end.
 fn interrupt(command: &mut Command, file: &Path) -> Finished {
     let mut child = command
@@ -353,14 +322,11 @@ fn interrupt(command: &mut Command, file: &Path) -> Finished {
         .args(["-c", &format!("kill -INT {}", child.id())])
         .status();
     assert!(interrupted.expect("a shell can be started").success());
-    let stderr = child.stderr.take().expect("it is piped");
-    let said = BufReader::new(stderr).lines().map_while(Result::ok);
-    let said: Vec<String> = said.collect();
-    let code = child.wait().expect("it can be waited for").code();
+    let output = child.wait_with_output().expect("it can be waited for");
     Finished {
-        code,
-        stdout: String::new(),
-        stderr: said.join("\n"),
+        code: output.status.code(),
+        stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
+        stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
     }
 }
 
@@ -379,24 +345,33 @@ fn is_clean(directory: &Path, temporary: &Path) {
 }
 
 #[test]
-fn a_signal_ends_a_gate_and_leaves_nothing() {
+fn a_signal_ends_a_gate_and_keeps_what_is_measured() {
     let directory = tempfile::tempdir().expect("a temporary directory");
     let temporary = tempfile::tempdir().expect("a temporary directory");
     let binary = script(directory.path(), &format!("{HANGS}exec {HWPTOP} \"$@\""));
-    let junit = directory.path().join("gate.xml");
-    let options = ["--junit", junit.to_str().expect("UTF-8")];
+    let [junit, output] = ["gate.xml", "run.json"].map(|name| directory.path().join(name));
+    let [junit, output] = [&junit, &output].map(|path| path.to_str().expect("UTF-8"));
+    let options = ["--junit", junit, "-o", output, "--budget", "10m"];
     let mut command = gate(binary.to_str().expect("UTF-8"), &options);
     command.env("TMPDIR", temporary.path());
     let run = interrupt(&mut command, &directory.path().join("hangs"));
     assert_eq!(run.code, Some(130), "{}", run.stderr);
-    assert!(run.stderr.contains("stopped"), "{}", run.stderr);
+    assert!(
+        run.stderr.contains("stopped; measured until then: 2"),
+        "{}",
+        run.stderr
+    );
+    assert!(run.stdout.contains("\nINDETERMINATE: "), "{}", run.stdout);
     is_clean(directory.path(), temporary.path());
-    let files = fs::read_dir(directory.path()).expect("it is there");
-    let files = files.filter_map(|file| Some(file.ok()?.file_name()));
-    let names: Vec<_> = files
-        .filter(|name| name.to_string_lossy().contains("xml"))
-        .collect();
-    assert!(names.is_empty(), "{names:?}");
+    let text = fs::read_to_string(output).expect("it was written");
+    let kept: Value = serde_json::from_str(&text).expect("JSON");
+    assert_eq!(kept["complete"], false);
+    for runs in [&kept["runs"], &kept["base"]["runs"]] {
+        assert_eq!(runs.as_array().map(Vec::len), Some(2));
+    }
+    let report = fs::read_to_string(junit).expect("it was written");
+    let report = Report::deserialize_from_str(&report).expect("JUnit");
+    assert_eq!((report.failures, report.errors), (0, 0));
 }
 
 #[test]

@@ -2,6 +2,7 @@ use super::{Action, Rules};
 use crate::{
     compare::{Comparison, Row, Verdict},
     metric::Better,
+    run_file::Key,
     statistics::criterion_rule::{self, Decision},
 };
 
@@ -21,6 +22,27 @@ pub struct Judged {
     pub fresh: usize,
     /// How often it looked.
     pub looks: usize,
+    /// Why it is no PASS, whatever the rows say.
+    pub doubts: Vec<Doubt>,
+}
+
+/// Something that could not be compared, so that nothing says that it is not worse.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Doubt {
+    /// Turns in which a process failed.
+    #[error("turns that were dropped, as a process failed: {turns}, the last as {why}")]
+    Dropped {
+        /// How many.
+        turns: u32,
+        /// Why the last one was.
+        why: String,
+    },
+    /// A metric that the rules let fail the gate, which the new side does not have.
+    #[error("{0}: only the base has it")]
+    OnlyBase(Key),
+    /// One that the base does not have.
+    #[error("{0}: only the other has it")]
+    OnlyNew(Key),
 }
 
 /// A metric and its verdict.
@@ -76,6 +98,12 @@ impl JudgedRow {
 }
 
 impl Judged {
+    /// Takes in that something could not be compared: it is no PASS then.
+    pub(super) fn doubt(&mut self, doubt: Doubt) {
+        self.verdict = self.verdict.max(Verdict::Indeterminate);
+        self.doubts.push(doubt);
+    }
+
     /// The worst verdict of the rows that count; where none does, nothing was told.
     pub(super) fn worst(rows: &[JudgedRow]) -> Verdict {
         let counting = rows.iter().filter(|row| row.counts());

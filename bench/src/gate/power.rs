@@ -8,7 +8,7 @@ use crate::metric::Metric;
 use crate::{
     compare::Verdict,
     metric::Better,
-    run_file::{Figure, ProcessRun},
+    run_file::{Figure, Point, ProcessRun},
 };
 
 /// The slow-downs that are tried, as parts.
@@ -34,6 +34,35 @@ impl Played {
     #[must_use]
     pub fn is_caught(&self) -> bool {
         f64::from(self.caught) >= CAUGHT * f64::from(self.gates)
+    }
+
+    /// As it is in a run file.
+    #[must_use]
+    pub fn point(&self) -> Point {
+        Point::at([("slower", format!("{:.1} %", self.effect * 100.0))])
+            .with("gate_effect", Some(self.effect))
+            .with("gates_caught", Some(u64::from(self.caught)))
+            .with("gates_played", Some(u64::from(self.gates)))
+    }
+
+    /// What [`Self::point`] made that point of; none where it is another.
+    #[must_use]
+    pub fn of(point: &Point) -> Option<Self> {
+        let count = |metric: &str| {
+            let value = point.value(metric)?;
+            let is_count = value.fract() == 0.0 && (0.0..=f64::from(u32::MAX)).contains(&value);
+            #[expect(
+                clippy::cast_possible_truncation,
+                clippy::cast_sign_loss,
+                reason = "whole, and within a u32"
+            )]
+            is_count.then_some(value as u32)
+        };
+        Some(Self {
+            effect: point.value("gate_effect")?,
+            caught: count("gates_caught")?,
+            gates: count("gates_played")?,
+        })
     }
 }
 
@@ -120,7 +149,6 @@ fn slowed(run: &ProcessRun, effect: f64) -> ProcessRun {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::run_file::Point;
 
     fn runs(seed: u64, spread: f64) -> Vec<ProcessRun> {
         let mut random = Pcg64Mcg::seed_from_u64(seed);
@@ -150,6 +178,20 @@ mod tests {
         let (quiet, noisy) = (smallest(0.002), smallest(0.1));
         // Above the floor of 1 %.
         assert!(quiet > 0.01 && quiet < noisy, "{quiet} {noisy}");
+    }
+
+    #[test]
+    fn what_was_played_is_read_from_its_point() {
+        let played = Played {
+            effect: 0.015,
+            caught: 57,
+            gates: 59,
+        };
+        let point = played.point();
+        assert_eq!(point.labels["slower"], "1.5 %");
+        assert_eq!(Played::of(&point), Some(played));
+        assert_eq!(Played::of(&Point::default()), None);
+        assert_eq!(Played::of(&point.with("gates_caught", Some(0.5))), None);
     }
 
     #[test]

@@ -72,6 +72,31 @@ impl Rules {
     pub fn of(&self, key: &Key) -> Option<&MetricRule> {
         self.metric.iter().find(|rule| rule.is_of(key))
     }
+
+    /// Whether `key` can fail the gate.
+    #[must_use]
+    pub fn fails(&self, key: &Key) -> bool {
+        self.of(key).is_some_and(|rule| rule.action == Action::Fail)
+    }
+
+    /// Whether there is any metric that can fail the gate: one that is better one way, and whose
+    /// first rule lets it.
+    #[must_use]
+    pub fn can_fail(&self) -> bool {
+        let comparable = || known().filter(|(_, better)| better.is_some());
+        self.metric.iter().enumerate().any(|(index, rule)| {
+            let hides = |name: &str| {
+                let before = self.metric[..index].iter();
+                let mut hiding = before.filter(|of| of.action == Action::Report);
+                hiding.any(|of| {
+                    let has = |(label, value)| rule.labels.get(label) == Some(value);
+                    fits(&of.name, name) && of.labels.iter().all(has)
+                })
+            };
+            rule.action == Action::Fail
+                && comparable().any(|(name, _)| fits(&rule.name, &name) && !hides(&name))
+        })
+    }
 }
 
 /// What a file does not say: all of it without `metric`, so that a field's default is not the
@@ -122,14 +147,19 @@ fn fits(pattern: &str, name: &str) -> bool {
     }
 }
 
+/// The names of all metrics, and which way each is better.
+fn known() -> impl Iterator<Item = (String, Option<Better>)> {
+    let single = METRICS.iter().map(|of| (of.name.to_owned(), of.better));
+    let percentiles = LATENCIES.iter().flat_map(|of| {
+        let one = |(percentile, _)| (format!("{}_{percentile}", of.name), of.better);
+        PERCENTILES.into_iter().map(one)
+    });
+    single.chain(percentiles)
+}
+
 fn name<'de, D: Deserializer<'de>>(from: D) -> Result<String, D::Error> {
     let name = String::deserialize(from)?;
-    let single = METRICS.iter().map(|metric| metric.name.to_owned());
-    let percentiles = LATENCIES.iter().flat_map(|metric| {
-        let of = |(percentile, _)| format!("{}_{percentile}", metric.name);
-        PERCENTILES.into_iter().map(of)
-    });
-    let all: Vec<String> = single.chain(percentiles).collect();
+    let all: Vec<String> = known().map(|(name, _)| name).collect();
     if all.iter().any(|metric| fits(&name, metric)) {
         return Ok(name);
     }
@@ -213,6 +243,64 @@ mod tests {
             .of(&key("request_latency_p99.9", "1"))
             .expect("a rule");
         assert_eq!((latency.floor, latency.action), (0.05, Action::Report));
+        assert!(rules.can_fail());
+    }
+
+    #[test]
+    fn every_cost_rate_and_count_of_instructions_fails_a_gate_by_default_whatever_its_suite() {
+        let rules = Rules::default();
+        let judged = |name: &str| {
+            name.starts_with("ns_per_")
+                || name.ends_with("_per_s")
+                || name.starts_with("instructions_per_")
+        };
+        for (name, better) in known() {
+            assert_eq!(rules.fails(&key(&name, "1")), judged(&name), "{name}");
+            let wanted = if name.ends_with("_per_s") {
+                Better::Higher
+            } else {
+                Better::Lower
+            };
+            assert!(!judged(&name) || better == Some(wanted), "{name}");
+        }
+        assert!(rules.fails(&key("ns_per_thing_of_a_later_suite", "1")));
+    }
+
+    #[test]
+    fn rules_that_nothing_can_fail_are_known() {
+        let report = "floor = 0.1\naction = \"report\"\n";
+        let fail = "floor = 0.1\n";
+        for (rules, can_fail) in [
+            (vec![("ns_per_entry", fail)], true),
+            (vec![("ns_per_entry", report)], false),
+            (vec![("*", report), ("ns_per_entry", fail)], false),
+            (vec![("ns_per_entry", report), ("ns_per_*", fail)], true),
+            (vec![("request_latency_p99", fail)], true),
+            // Neither more nor less of it is worse.
+            (vec![("entries", fail)], false),
+            (
+                vec![
+                    (
+                        "*",
+                        "floor = 0.1\naction = \"report\"\nlabels = { batch = \"1\" }\n",
+                    ),
+                    ("ns_per_entry", fail),
+                ],
+                true,
+            ),
+        ] {
+            let text = rules
+                .iter()
+                .map(|(name, rest)| format!("[[metric]]\nname = \"{name}\"\n{rest}"));
+            let text: String = text.collect();
+            let read: Rules = toml::from_str(&text).expect("valid");
+            assert_eq!(read.can_fail(), can_fail, "{text}");
+        }
+        assert!(
+            !toml::from_str::<Rules>("metric = []")
+                .expect("valid")
+                .can_fail()
+        );
     }
 
     #[test]

@@ -1,6 +1,6 @@
 use std::collections::BTreeSet;
 
-use super::{Judged, JudgedRow, Rules};
+use super::{Doubt, Judged, JudgedRow, Rules};
 use crate::{
     compare::{Comparison, Verdict},
     run_file::{Key, ProcessRun},
@@ -80,8 +80,10 @@ impl Gate {
             new.len()
         };
         let is_over = is_time_up || runs >= self.rules.most;
-        let all = JudgedRow::all(self.compare(base, new, |_| true), &self.rules);
-        match &self.phase {
+        let all = self.compare(base, new, |_| true);
+        let doubts = self.one_sided(&all);
+        let all = JudgedRow::all(all, &self.rules);
+        let mut next = match &self.phase {
             Phase::Exploring => self.explore(all, runs, is_over),
             Phase::Confirming { from, suspects } => {
                 let from = *from;
@@ -90,7 +92,36 @@ impl Gate {
                 let fresh = JudgedRow::all(fresh, &self.rules);
                 self.confirm(all, fresh, (from, runs), is_over)
             }
+        };
+        if let Next::Done(judged) = &mut next {
+            for doubt in doubts {
+                judged.doubt(doubt);
+            }
         }
+        next
+    }
+
+    /// What can be said where it is ended from outside: INDETERMINATE, with the figures until
+    /// then.
+    #[must_use]
+    pub fn stop(mut self, base: &[ProcessRun], new: &[ProcessRun]) -> Judged {
+        self.phase = Phase::Exploring;
+        let Next::Done(mut judged) = self.look(base, new, true) else {
+            unreachable!("a look when the time is up is the last")
+        };
+        judged.verdict = Verdict::Indeterminate;
+        judged
+    }
+
+    /// What of the metrics that it hangs on cannot be compared.
+    fn one_sided(&self, all: &Comparison) -> Vec<Doubt> {
+        let counts = |key: &&Key| self.rules.fails(key);
+        let of = |keys: &[Key], doubt: fn(Key) -> Doubt| -> Vec<Doubt> {
+            keys.iter().filter(counts).cloned().map(doubt).collect()
+        };
+        let mut doubts = of(&all.only_base, Doubt::OnlyBase);
+        doubts.extend(of(&all.only_new, Doubt::OnlyNew));
+        doubts
     }
 
     fn compare(
@@ -108,8 +139,8 @@ impl Gate {
         let fails = |row: &&JudgedRow| row.counts() && row.verdict == Verdict::Fail;
         let suspects = rows.iter().filter(fails).map(|row| row.row.key.clone());
         let suspects: BTreeSet<Key> = suspects.collect();
-        if is_over {
-            // Nothing is left to confirm a FAIL with.
+        if is_over || !rows.iter().any(JudgedRow::counts) {
+            // Nothing is left to confirm a FAIL with, or nothing can fail.
             doubt(&mut rows);
             return self.done(rows, runs, 0);
         }
@@ -123,7 +154,8 @@ impl Gate {
             from: runs,
             suspects,
         };
-        self.until(2 * runs)
+        // What is much slower is known by a few.
+        self.until(runs + self.first())
     }
 
     fn confirm(
@@ -164,6 +196,7 @@ impl Gate {
             runs,
             fresh,
             looks: self.looks,
+            doubts: Vec::new(),
         })
     }
 }

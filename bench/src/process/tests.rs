@@ -1,14 +1,13 @@
 use super::*;
 
 /// A shell script in the place of the binary: `$4` is where the run file shall be.
-fn script(text: &str, limit: Duration) -> (tempfile::TempDir, Measuring) {
+fn script(text: &str) -> (tempfile::TempDir, Measuring) {
     let place = tempfile::tempdir().expect("a temporary directory");
     let program = place.path().join("binary");
     crate::script::write(&program, text);
     let measuring = Measuring {
         program,
         arguments: vec!["batching".into()],
-        limit,
     };
     (place, measuring)
 }
@@ -16,9 +15,12 @@ fn script(text: &str, limit: Duration) -> (tempfile::TempDir, Measuring) {
 const LONG: Duration = Duration::from_mins(1);
 
 fn error(text: &str, limit: Duration) -> String {
-    let (_place, measuring) = script(text, limit);
+    let (_place, measuring) = script(text);
     let stop = AtomicBool::new(false);
-    measuring.once(&stop).expect_err("it fails").to_string()
+    measuring
+        .once(limit, &stop)
+        .expect_err("it fails")
+        .to_string()
 }
 
 #[test]
@@ -54,18 +56,17 @@ fn a_process_that_writes_something_else_or_nothing_is_named() {
 #[test]
 fn a_process_that_does_not_end_is_ended() {
     let said = error("exec sleep 1000", Duration::from_millis(50));
-    assert!(said.ends_with("did not end within 50ms"), "{said}");
+    assert!(said.ends_with("did not end within 50.0ms"), "{said}");
 }
 
 #[test]
 fn a_process_is_asked_to_end_where_the_one_that_waits_is_stopped() {
     let (place, measuring) = script(
         "trap 'touch asked; exit 0' TERM; cd $(dirname $0); touch begun; while :; do sleep 0.01; done",
-        LONG,
     );
     let stop = AtomicBool::new(false);
     thread::scope(|scope| {
-        let waiting = scope.spawn(|| measuring.once(&stop));
+        let waiting = scope.spawn(|| measuring.once(LONG, &stop));
         while !place.path().join("begun").exists() {
             thread::sleep(PAUSE);
         }
@@ -81,12 +82,60 @@ fn a_binary_that_is_not_there_is_named() {
     let measuring = Measuring {
         program: "/nonexistent/hwptop".into(),
         arguments: Vec::new(),
-        limit: LONG,
     };
-    let said = measuring.once(&AtomicBool::new(false));
+    let said = measuring.once(LONG, &AtomicBool::new(false));
     let said = said.expect_err("it is not there").to_string();
     assert!(
         said.starts_with("/nonexistent/hwptop: cannot be started: "),
         "{said}"
     );
+}
+
+#[test]
+fn what_is_not_all_that_one_process_measures_is_not_taken_for_it() {
+    let point = r#"{"labels": {}, "figures": {"requests": {"value": 1}}}"#;
+    let one = format!(r#"{{"order": 0, "started_unix_s": 1, "points": [{point}]}}"#);
+    let none = r#"{"order": 0, "started_unix_s": 1, "points": []}"#;
+    for (complete, runs, base, said) in [
+        (true, one.clone(), "null", None),
+        (
+            false,
+            one.clone(),
+            "null",
+            Some("stopped before it was done"),
+        ),
+        (true, String::new(), "null", Some("it is of 0 processes")),
+        (
+            true,
+            format!("{one}, {one}"),
+            "null",
+            Some("it is of 2 processes"),
+        ),
+        (
+            true,
+            none.to_owned(),
+            "null",
+            Some("nothing measured in it"),
+        ),
+        (true, one.clone(), "BASE", Some("another binary's runs")),
+    ] {
+        let environment = r#"{"hwptop": "1", "kernel": "6", "cpu": "x", "cpus": 1}"#;
+        let other = format!(r#"{{"program": "x", "environment": {environment}, "runs": []}}"#);
+        let base = base.replace("BASE", &other);
+        let (_place, measuring) = script(&format!(
+            "cat > $4 <<'END'\n{{\"schema\": \"hwptop.run/2\", \"suite\": \"policies\", \
+             \"kind\": \"modelled\", \"started_unix_s\": 1, \"command\": [], \"environment\": \
+             {environment}, \"complete\": {complete}, \"runs\": [{runs}], \"base\": {base}}}\nEND"
+        ));
+        let measured = measuring.once(LONG, &AtomicBool::new(false));
+        match (measured, said) {
+            (Ok(_), None) => {}
+            (Err(error), Some(said)) => {
+                let error = error.to_string();
+                assert!(error.contains("not whole: "), "{error}");
+                assert!(error.contains(said), "{error}");
+            }
+            (measured, said) => panic!("{said:?}: {measured:?}"),
+        }
+    }
 }

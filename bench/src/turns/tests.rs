@@ -3,9 +3,11 @@ use std::{fs, path::Path, time::Duration};
 use tempfile::TempDir;
 
 use super::*;
-use crate::run_file::{Environment, Kind, SCHEMA};
+use crate::run_file::{Environment, Kind, Point, SCHEMA};
 
-/// A run of one process without a point.
+const LONG: Duration = Duration::from_mins(1);
+
+/// A run of one process with a point.
 fn run(target: &str) -> RunFile {
     RunFile {
         schema: SCHEMA.to_owned(),
@@ -19,7 +21,10 @@ fn run(target: &str) -> RunFile {
         environment: Environment::of_this_machine(None),
         complete: true,
         dropped: 0,
-        runs: vec![ProcessRun::default()],
+        runs: vec![ProcessRun {
+            points: vec![Point::at([("batch", "1".to_owned())])],
+            ..ProcessRun::default()
+        }],
         base: None,
     }
 }
@@ -40,7 +45,6 @@ fn binary(place: &Path, name: &str, run: &RunFile, fails: &[u32]) -> Measuring {
     Measuring {
         program,
         arguments: vec!["policies".into()],
-        limit: Duration::from_mins(1),
     }
 }
 
@@ -63,7 +67,7 @@ fn the_other_binary_is_first_in_every_second_turn() {
     let stop = AtomicBool::new(false);
     let (place, mut turns) = turns(&run("model"), &run("model"), &[]);
     for _ in 0..4 {
-        turns.turn(&stop).expect("both measure");
+        turns.turn(LONG, &stop).expect("both measure");
     }
     assert_eq!(log(&place), "base own own base base own own base");
     let file = turns.into_file().expect("a file");
@@ -80,7 +84,7 @@ fn a_turn_in_which_one_fails_is_dropped_whole_and_counted() {
     let (place, mut turns) = turns(&run("model"), &run("model"), &[4, 7]);
     let mut dropped = Vec::new();
     for _ in 0..5 {
-        turns.turn(&stop).expect("most measure");
+        turns.turn(LONG, &stop).expect("most measure");
         dropped.extend(turns.dropped().map(str::to_owned));
     }
     assert_eq!(log(&place), "base own own base base own own base own");
@@ -101,10 +105,13 @@ fn a_turn_in_which_one_fails_is_dropped_whole_and_counted() {
 fn what_always_fails_is_not_tried_for_ever() {
     let stop = AtomicBool::new(false);
     let (_place, mut first) = turns(&run("model"), &run("model"), &[1]);
-    assert!(matches!(first.turn(&stop), Err(TurnsError::Process(_))));
+    assert!(matches!(
+        first.turn(LONG, &stop),
+        Err(TurnsError::Process(_))
+    ));
     let all: Vec<u32> = (3..100).collect();
     let (_place, mut later) = turns(&run("model"), &run("model"), &all);
-    let ended = (0..100).position(|_| later.turn(&stop).is_err());
+    let ended = (0..100).position(|_| later.turn(LONG, &stop).is_err());
     assert_eq!(ended, Some(3));
     let file = later.into_file().expect("the first turn");
     assert_eq!((file.runs.len(), file.dropped), (1, 3));
@@ -114,10 +121,49 @@ fn what_always_fails_is_not_tried_for_ever() {
 fn binaries_that_measure_different_things_are_not_compared() {
     let stop = AtomicBool::new(false);
     let (_place, mut turns) = turns(&run("model"), &run("selftest"), &[]);
-    let error = turns.turn(&stop).expect_err("they differ").to_string();
+    let error = turns
+        .turn(LONG, &stop)
+        .expect_err("they differ")
+        .to_string();
     assert_eq!(
         error,
         "the two binaries do not measure the same: target is \"selftest\" in the base and \"model\" \
          in the other"
     );
+}
+
+#[test]
+fn a_process_that_hangs_takes_no_longer_than_the_time_that_is_left() {
+    let stop = AtomicBool::new(false);
+    let (place, mut turns) = turns(&run("model"), &run("model"), &[]);
+    turns.turn(LONG, &stop).expect("both measure");
+    crate::script::write(&place.path().join("own"), "exec sleep 1000");
+    let begun = Instant::now();
+    turns.turn(Duration::ZERO, &stop).expect("it is dropped");
+    let beyond = 2 * turns.longest + SLACK;
+    assert!(begun.elapsed() >= beyond, "{:?}", begun.elapsed());
+    assert!(begun.elapsed() < beyond + LONG / 2, "{:?}", begun.elapsed());
+    let why = turns.failure().expect("it is told");
+    assert!(why.contains("own did not end within "), "{why}");
+    assert_eq!(turns.file().map(|file| file.dropped), Some(1));
+}
+
+#[test]
+fn a_process_that_measures_only_a_part_has_failed() {
+    let stop = AtomicBool::new(false);
+    let place = tempfile::tempdir().expect("a temporary directory");
+    let mut part = run("model");
+    part.runs[0].points[0] = Point::at([("batch", "2".to_owned())]);
+    let whole = binary(place.path(), "own", &run("model"), &[]);
+    let mut turns = Turns::new(whole, None);
+    turns.turn(LONG, &stop).expect("it measures");
+    binary(place.path(), "own", &part, &[]);
+    turns.turn(LONG, &stop).expect("it is dropped");
+    let why = turns.dropped().expect("it is told");
+    assert!(
+        why.ends_with("its points are not those of the first process"),
+        "{why}"
+    );
+    let file = turns.into_file().expect("the first turn");
+    assert_eq!((file.runs.len(), file.dropped), (1, 1));
 }

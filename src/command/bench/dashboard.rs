@@ -18,7 +18,7 @@ use hwptop_tui::{App, Baseline, Offscreen, ScreenName, Theme};
 
 use super::{
     Progress, print,
-    several::{Measured, draft, settings, several},
+    several::{Measured, draft, keep_inputs, settings, several},
 };
 use crate::{
     cli::{Cli, DashboardArgs},
@@ -32,6 +32,14 @@ const INTERVAL: Duration = Duration::from_millis(100);
 const SNAPSHOTS: usize = 50;
 
 pub(crate) fn dashboard(args: &DashboardArgs) -> Result<(), Failure> {
+    let log = args
+        .recording
+        .as_ref()
+        .map(|file| file.with_extension("hlog"));
+    let recording = [args.recording.as_deref(), log.as_deref()]
+        .into_iter()
+        .flatten();
+    keep_inputs(&args.runs, recording.map(|file| ("--recording", file)))?;
     if args.runs.is_several() {
         return several(&args.runs);
     }

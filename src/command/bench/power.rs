@@ -1,9 +1,10 @@
 //! How well the gate does on this machine.
 
 use std::{
+    collections::BTreeMap,
     env,
     ffi::OsString,
-    io,
+    io, iter,
     sync::atomic::AtomicBool,
     time::{Instant, SystemTime},
 };
@@ -11,21 +12,22 @@ use std::{
 use anyhow::anyhow;
 use hwptop_bench::{
     Measuring, ProcessError, Turns, TurnsError,
-    compare::{Verdict, narrowing},
-    gate::{Gate, Outcome, Rules, smallest},
-    run_file::{Draft, Kind, Point, RunFile},
+    compare::{Comparison, Verdict, narrowing},
+    gate::{Gate, JudgedRow, Outcome, Played, Rules, smallest},
+    run_file::{Draft, Key, Kind, Point, RunFile},
     statistics::criterion_rule::Decision,
 };
 
 use super::{
     Progress, print,
-    several::{Measured, left},
+    several::{Measured, left, settings},
 };
 use crate::{
     cli::PowerArgs,
     command::{
-        compare::{percent, rules},
-        gate::{LIMIT, process},
+        compare::percent,
+        gate::{held, process},
+        in_use::InUse,
         signals::stop_flag,
     },
     failure::Failure,
@@ -33,10 +35,13 @@ use crate::{
 };
 
 pub(crate) fn power(args: &PowerArgs) -> Result<(), Failure> {
-    let mut rules = rules(args.rules.as_deref())?;
-    rules.budget = args.budget.unwrap_or(rules.budget);
+    let rules = held(args.rules.as_deref(), args.budget)?;
+    let arguments = process("batching", &args.options, None)?;
+    InUse::by_this_binary()
+        .reads("--rules", args.rules.as_deref())
+        .writes("--output", args.output.as_deref())?;
     let bench = Bench {
-        arguments: process("batching", &args.options, None)?,
+        arguments,
         rules,
         stop: &*stop_flag()?,
         progress: Progress::start(),
@@ -60,7 +65,6 @@ impl Bench<'_> {
         let base = Measuring {
             program: env::current_exe()?,
             arguments: self.arguments.clone(),
-            limit: LIMIT,
         };
         let mut slower = base.clone();
         let delay = ["--inject-delay".into(), percent.to_string().into()];
@@ -69,8 +73,7 @@ impl Bench<'_> {
     }
 
     fn real(&self, args: &PowerArgs, percent: f64) -> Result<(), Failure> {
-        let draft = args.output.as_deref().map(Draft::create).transpose();
-        let draft = draft.map_err(Failure::input)?;
+        let draft = draft(args)?;
         let (started, began) = (SystemTime::now(), Instant::now());
         let (mut points, mut kind) = (Vec::new(), Kind::Modelled);
         for gate in 0..args.gates {
@@ -86,8 +89,12 @@ impl Bench<'_> {
             ));
             let mut turns = self.turns(percent)?;
             let judge = Gate::new(self.rules.clone(), true);
-            match judge.run(&mut turns, None, self.stop, |_| {}) {
-                Ok(outcome) => points.push(point(gate, &outcome)),
+            match judge.run(&mut turns, None, Instant::now(), self.stop, |_| {}) {
+                Ok(outcome) if outcome.is_stopped() => break,
+                Ok(outcome) => {
+                    let regressed = turns.file().map(|file| self.regressed(file));
+                    points.push(point(gate, &outcome, regressed));
+                }
                 Err(TurnsError::Process(ProcessError::Stopped)) => break,
                 Err(error) => return Err(Failure::cannot(error)),
             }
@@ -99,31 +106,24 @@ impl Bench<'_> {
         if done == 0 {
             return Err(stopped());
         }
-        let effect = ("effect".to_owned(), format!("{percent} %"));
         let run = RunFile::from(Measured {
             suite: "power",
             target: None,
             kind,
-            settings: [effect].into(),
+            settings: self.settings(format!("{percent} %")),
             started,
             points,
             is_complete: done == all,
         });
-        if let (Some(draft), Some(path)) = (draft, &args.output) {
-            draft.write(&run).map_err(Failure::cannot)?;
-            remark(&format!("wrote {}", path.display()));
-        }
+        write(draft, args, &run)?;
         let points = &run.runs[0].points;
         print::gates(&mut io::stdout().lock(), points, percent, args.format)?;
         if done == all { Ok(()) } else { Err(stopped()) }
     }
 
     fn played(&self, args: &PowerArgs) -> Result<(), Failure> {
-        if args.output.is_some() {
-            return Err(Failure::input(anyhow!(
-                "--output: only gates that are run have figures to write; give --effect"
-            )));
-        }
+        let draft = draft(args)?;
+        let started = SystemTime::now();
         let run = self.pairs()?;
         let base = run.base.as_ref().map_or(&[][..], |base| &base.runs);
         let played = smallest((base, &run.runs), &self.rules, args.gates, |effect| {
@@ -140,8 +140,48 @@ impl Bench<'_> {
             narrowing: narrowing(base, &run.runs, self.rules.confidence),
             played,
         };
+        let pairs = Point::default()
+            .with("gate_pairs", Some(power.pairs as u64))
+            .with("unpaired_width", power.narrowing);
+        let played = power.played.iter().map(Played::point);
+        let file = RunFile::from(Measured {
+            suite: "power",
+            target: run.target.clone(),
+            kind: run.kind,
+            settings: self.settings("played".to_owned()),
+            started,
+            points: iter::once(pairs).chain(played).collect(),
+            is_complete: true,
+        });
+        write(draft, args, &file)?;
         print::power(&mut io::stdout().lock(), &power, args.format)?;
         Ok(())
+    }
+
+    /// What the figures of gates depend on.
+    fn settings(&self, effect: String) -> BTreeMap<String, String> {
+        let options: Vec<_> = self
+            .arguments
+            .iter()
+            .map(|of| of.to_string_lossy())
+            .collect();
+        settings([
+            ("effect", effect),
+            ("budget", format!("{} s", self.rules.budget.as_secs())),
+            ("options", options.join(" ")),
+        ])
+    }
+
+    /// How many of the metrics that a gate hangs on criterion's default rule calls regressed, of
+    /// all pairs of it.
+    fn regressed(&self, file: &RunFile) -> u64 {
+        let base = file.base.as_ref().map_or(&[][..], |base| &base.runs);
+        let (rules, confidence) = (&self.rules, self.rules.confidence);
+        let of = |key: &Key| rules.fails(key);
+        let all = Comparison::of_these(base, &file.runs, true, confidence, of);
+        let rows = JudgedRow::all(all, rules);
+        let regressed = |row: &&JudgedRow| row.criterion() == Some(Decision::Regressed);
+        rows.iter().filter(regressed).count() as u64
     }
 
     /// As many pairs as a gate has time for.
@@ -155,7 +195,7 @@ impl Bench<'_> {
                 self.progress
                     .show(&format!("pair {}; {left} s left", pairs + 1));
             }
-            match turns.turn(self.stop) {
+            match turns.turn(budget.saturating_sub(start.elapsed()), self.stop) {
                 Ok(()) => pairs += 1,
                 Err(TurnsError::Process(ProcessError::Stopped)) => {
                     return Err(Failure::Interrupted(anyhow!("stopped")));
@@ -172,17 +212,29 @@ fn fails(point: &Point) -> bool {
     point.value("gate_failed") == Some(1.0)
 }
 
-fn point(gate: u32, outcome: &Outcome) -> Point {
+fn draft(args: &PowerArgs) -> Result<Option<Draft>, Failure> {
+    let draft = args.output.as_deref().map(Draft::create).transpose();
+    draft.map_err(Failure::input)
+}
+
+fn write(draft: Option<Draft>, args: &PowerArgs, run: &RunFile) -> Result<(), Failure> {
+    if let (Some(draft), Some(path)) = (draft, &args.output) {
+        draft.write(run).map_err(Failure::cannot)?;
+        remark(&format!("wrote {}", path.display()));
+    }
+    Ok(())
+}
+
+fn point(gate: u32, outcome: &Outcome, regressed: Option<u64>) -> Point {
     let judged = &outcome.judged;
     let is = |verdict| Some(u64::from(judged.verdict == verdict));
-    let counting = || judged.rows.iter().filter(|row| row.counts());
-    let worse = counting().filter_map(|row| Some(row.row.worse()?.value));
-    let regressed = counting().filter(|row| row.criterion() == Some(Decision::Regressed));
+    let counting = judged.rows.iter().filter(|row| row.counts());
+    let worse = counting.filter_map(|row| Some(row.row.worse()?.value));
     Point::at([("gate", gate.to_string())])
         .with("gate_failed", is(Verdict::Fail))
         .with("gate_indeterminate", is(Verdict::Indeterminate))
         .with("gate_pairs", Some(judged.runs as u64))
         .with("gate_seconds", Some(outcome.elapsed.as_secs_f64()))
         .with("gate_worse", worse.max_by(f64::total_cmp))
-        .with("criterion_regressed", Some(regressed.count() as u64))
+        .with("criterion_regressed", regressed)
 }

@@ -3,7 +3,7 @@
 use std::{
     collections::BTreeMap,
     env, io,
-    path::Display,
+    path::{Display, Path},
     sync::atomic::{AtomicBool, Ordering},
     time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
@@ -19,19 +19,33 @@ use crate::{
     cli::{RunsArgs, of_one_process},
     command::{
         compare::{self, Compared},
+        in_use::InUse,
         signals::stop_flag,
     },
     failure::Failure,
     output::remark,
 };
 
-/// How long one process may take.
+/// How long one turn may take.
 const LIMIT: Duration = Duration::from_hours(24);
 /// So many lines of progress where no terminal shows them.
 const LINES_MAX: u32 = 20;
 
-/// The run file to be, where one is asked for: found to be writable before anything is measured.
+/// Refuses an output that is one of the files that are read.
+pub(super) fn keep_inputs<'a>(
+    args: &RunsArgs,
+    inputs: impl IntoIterator<Item = (&'a str, &'a Path)>,
+) -> Result<(), Failure> {
+    let in_use = InUse::by_this_binary().runs("--against", args.against.as_deref());
+    let inputs = inputs.into_iter();
+    let in_use = inputs.fold(in_use, |all, (what, path)| all.reads(what, Some(path)));
+    in_use.writes("--output", args.output.as_deref()).map(drop)
+}
+
+/// The run file to be, where one is asked for: found to be writable before anything is measured,
+/// and to be no binary that measures.
 pub(super) fn draft(args: &RunsArgs) -> Result<Option<Draft>, Failure> {
+    keep_inputs(args, [])?;
     let draft = args.output.as_deref().map(Draft::create).transpose();
     draft.map_err(Failure::input)
 }
@@ -114,7 +128,6 @@ pub(super) fn several(args: &RunsArgs) -> Result<(), Failure> {
         Ok(Measuring {
             program,
             arguments: of_one_process(env::args_os()).map_err(Failure::input)?,
-            limit: LIMIT,
         })
     };
     let own = measuring(env::current_exe()?)?;
@@ -170,7 +183,7 @@ fn measure(args: &RunsArgs, turns: &mut Turns, stop: &AtomicBool) -> Result<(), 
         if progress.is_seen() || done.is_multiple_of(args.runs.div_ceil(LINES_MAX)) {
             progress.show(&format!("{what} {} of {}{left}", done + 1, args.runs));
         }
-        match turns.turn(stop) {
+        match turns.turn(LIMIT, stop) {
             Ok(()) => {}
             Err(TurnsError::Process(ProcessError::Stopped)) => break,
             // What was measured until then is kept.

@@ -5,26 +5,29 @@ use std::{
     env,
     fmt::Write as _,
     fs::OpenOptions,
-    io::{self, Write as _},
+    io::{self, Write},
 };
 
 use hwptop_bench::{compare::Verdict, gate::Outcome};
 
 use super::{Compared, junit::said, sentence};
-use crate::{command::compare::percent, output::remark};
+use crate::{cli::GateFormat, command::compare::percent, output::remark};
 
-pub(super) fn annotate(compared: &Compared, outcome: &Outcome) -> io::Result<()> {
-    let mut out = io::stdout().lock();
-    for row in &outcome.judged.rows {
-        let level = match (row.verdict, row.counts()) {
-            (Verdict::Fail, true) => "error",
-            (Verdict::Fail, false) | (Verdict::Indeterminate, true) => "warning",
-            _ => continue,
-        };
-        let title = property(&row.row.key.to_string());
-        writeln!(out, "::{level} title={title}::{}", data(&said(row)))?;
+/// The variable that names the file of the summary.
+pub(super) const SUMMARY: &str = "GITHUB_STEP_SUMMARY";
+
+/// Annotations on standard output, which GitHub reads as well as standard error: there they are
+/// where the other has one JSON document.
+pub(super) fn annotate(
+    compared: &Compared,
+    outcome: &Outcome,
+    format: GateFormat,
+) -> io::Result<()> {
+    match format {
+        GateFormat::Text => annotations(&mut io::stdout().lock(), outcome)?,
+        GateFormat::Json => annotations(&mut io::stderr().lock(), outcome)?,
     }
-    let Some(path) = env::var_os("GITHUB_STEP_SUMMARY") else {
+    let Some(path) = env::var_os(SUMMARY) else {
         return Ok(());
     };
     let written = OpenOptions::new()
@@ -35,6 +38,23 @@ pub(super) fn annotate(compared: &Compared, outcome: &Outcome) -> io::Result<()>
     if let Err(error) = written {
         // The verdict is told without it.
         remark(&format!("{}: {error}", path.display()));
+    }
+    Ok(())
+}
+
+fn annotations(out: &mut impl Write, outcome: &Outcome) -> io::Result<()> {
+    for row in &outcome.judged.rows {
+        let level = match (row.verdict, row.counts()) {
+            (Verdict::Fail, true) => "error",
+            (Verdict::Fail, false) | (Verdict::Indeterminate, true) => "warning",
+            _ => continue,
+        };
+        let title = property(&row.row.key.to_string());
+        writeln!(out, "::{level} title={title}::{}", data(&said(row)))?;
+    }
+    for doubt in &outcome.judged.doubts {
+        let said = data(&doubt.to_string());
+        writeln!(out, "::warning title=no PASS::{said}")?;
     }
     Ok(())
 }

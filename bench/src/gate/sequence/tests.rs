@@ -109,6 +109,39 @@ fn what_is_slower_fails_when_fresh_runs_say_the_same() {
 }
 
 #[test]
+fn a_fail_is_confirmed_by_a_few_fresh_runs_however_many_it_was_found_in() {
+    let mut sides = Sides::new(10, 0.005);
+    sides.measure(70, |_| 1.03);
+    let mut gate = Gate::new(rules("least = 10"), true);
+    let Next::Until(first) = gate.look(&sides.base[..60], &sides.new[..60], false) else {
+        panic!("it is to be confirmed");
+    };
+    assert_eq!(first, 70);
+    let Next::Done(judged) = gate.look(&sides.base, &sides.new, false) else {
+        panic!("it is confirmed");
+    };
+    assert_eq!((judged.verdict, judged.fresh), (Verdict::Fail, 10));
+}
+
+#[test]
+fn where_a_few_fresh_runs_do_not_tell_more_are_asked_for() {
+    let factor = |index| if index < 60 { 1.1 } else { 1.025 };
+    let mut sides = Sides::new(12, 0.05);
+    sides.measure(60, factor);
+    let mut gate = Gate::new(rules("least = 10"), true);
+    let mut asked = Vec::new();
+    let judged = loop {
+        match gate.look(&sides.base, &sides.new, false) {
+            Next::Until(more) => asked.push(more),
+            Next::Done(judged) => break judged,
+        }
+        sides.measure(asked[asked.len() - 1], factor);
+    };
+    assert_eq!(judged.verdict, Verdict::Fail);
+    assert_eq!(asked.get(..2), Some(&[70, 76][..]), "{judged:?}");
+}
+
+#[test]
 fn what_was_slower_by_chance_passes_when_fresh_runs_say_otherwise() {
     let judged = judge(
         4,

@@ -48,7 +48,7 @@ pub(in crate::command::bench) fn gates(
     writeln!(out, "INDETERMINATE  {untold:>5}")?;
     writeln!(
         out,
-        "criterion      {criterion:>5}  with a metric that its default rule calls regressed, on the same runs"
+        "criterion      {criterion:>5}  {what} of its default rule: a metric that it calls regressed, on the same runs"
     )?;
     for (metric, what) in [("gate_seconds", "s a gate"), ("gate_pairs", "pairs a gate")] {
         if let Some(Interval { median, low, high }) = Interval::range_of(&values(metric)) {
