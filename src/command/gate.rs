@@ -40,7 +40,7 @@ use base::Base;
 
 /// What a process of these suites measures where no options are given: what takes well below a
 /// second.
-const SHORT: [(&str, &[&str]); 2] = [
+const SHORT: [(&str, &[&str]); 3] = [
     (
         "batching",
         &[
@@ -51,6 +51,10 @@ const SHORT: [(&str, &[&str]); 2] = [
             "--time",
             "20ms",
         ],
+    ),
+    (
+        "front-end",
+        &["--rounds", "7", "--capture", "smmuv3-nvme-strict"],
     ),
     (
         "policies",
@@ -249,8 +253,13 @@ fn hold_something(run: &RunFile, rules: &Rules, path: Option<&Path>) -> Result<(
     )))
 }
 
-fn failure(error: TurnsError) -> Failure {
+/// Why there is nothing to judge.
+pub(super) fn failure(error: TurnsError) -> Failure {
     match error {
+        TurnsError::Process(hung @ ProcessError::Hung { .. }) => Failure::cannot(anyhow!(
+            "{hung}: the first turn has the budget and half a minute; give a longer --budget, or \
+             the suite less to measure"
+        )),
         TurnsError::Process(ProcessError::Stopped) => Failure::Interrupted(anyhow!("stopped")),
         error @ TurnsError::Differ(_) => Failure::input(error),
         error @ TurnsError::Process(_) => Failure::cannot(error),
@@ -317,7 +326,7 @@ fn sentence(compared: &Compared, outcome: &Outcome) -> String {
         let _ = write!(said, "; ended early: {why}");
     }
     if let Some((first, more)) = judged.doubts.split_first() {
-        let _ = write!(said, "; no PASS: {first}");
+        let _ = write!(said, "; not compared: {first}");
         if !more.is_empty() {
             let _ = write!(said, ", and {} more", more.len());
         }

@@ -146,6 +146,19 @@ fn a_binary_does_not_fail_against_itself() {
 }
 
 #[test]
+fn the_costs_of_any_suite_are_judged_without_rules_or_options() {
+    let gate = ["gate", "front-end", "--against", HWPTOP, "--budget", "1s"];
+    let run = hwptop(&[&gate[..], &["--format", "json"]].concat());
+    let document: Value = serde_json::from_str(&run.stdout).expect("JSON");
+    let metrics = document["comparison"]["metrics"]
+        .as_array()
+        .expect("metrics");
+    let judged = metrics.iter().filter(|of| of["action"] == "fail");
+    let names: Vec<_> = judged.filter_map(|of| of["metric"].as_str()).collect();
+    assert!(names.contains(&"ns_per_guest_command"), "{names:?}");
+}
+
+#[test]
 fn a_verdict_that_is_none_is_0_unless_it_is_strict() {
     // There is no time for a second pair: nothing can be told.
     for (strict, code) in [(&[][..], 0), (&["--strict"], 3)] {

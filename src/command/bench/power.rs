@@ -26,7 +26,7 @@ use crate::{
     cli::PowerArgs,
     command::{
         compare::percent,
-        gate::{held, process},
+        gate::{failure, held, process},
         in_use::InUse,
         signals::stop_flag,
     },
@@ -75,7 +75,7 @@ impl Bench<'_> {
     fn real(&self, args: &PowerArgs, percent: f64) -> Result<(), Failure> {
         let draft = draft(args)?;
         let (started, began) = (SystemTime::now(), Instant::now());
-        let (mut points, mut kind) = (Vec::new(), Kind::Modelled);
+        let (mut points, mut kind, mut ended) = (Vec::new(), Kind::Modelled, None);
         for gate in 0..args.gates {
             let failed = points.iter().filter(|point| fails(point)).count();
             let left = match gate {
@@ -96,15 +96,21 @@ impl Bench<'_> {
                     points.push(point(gate, &outcome, regressed));
                 }
                 Err(TurnsError::Process(ProcessError::Stopped)) => break,
-                Err(error) => return Err(Failure::cannot(error)),
+                Err(error) => {
+                    // The gates before are kept.
+                    ended = Some(failure(error));
+                    break;
+                }
             }
             kind = turns.file().map_or(kind, |file| file.kind);
         }
         self.progress.clear();
         let (done, all) = (points.len(), args.gates as usize);
-        let stopped = || Failure::Interrupted(anyhow!("stopped; {done} of {all} gates are run"));
+        let ended = ended.unwrap_or_else(|| {
+            Failure::Interrupted(anyhow!("stopped; {done} of {all} gates are run"))
+        });
         if done == 0 {
-            return Err(stopped());
+            return Err(ended);
         }
         let run = RunFile::from(Measured {
             suite: "power",
@@ -118,7 +124,7 @@ impl Bench<'_> {
         write(draft, args, &run)?;
         let points = &run.runs[0].points;
         print::gates(&mut io::stdout().lock(), points, percent, args.format)?;
-        if done == all { Ok(()) } else { Err(stopped()) }
+        if done == all { Ok(()) } else { Err(ended) }
     }
 
     fn played(&self, args: &PowerArgs) -> Result<(), Failure> {
@@ -200,7 +206,7 @@ impl Bench<'_> {
                 Err(TurnsError::Process(ProcessError::Stopped)) => {
                     return Err(Failure::Interrupted(anyhow!("stopped")));
                 }
-                Err(error) => return Err(Failure::cannot(error)),
+                Err(error) => return Err(failure(error)),
             }
         }
         let run = turns.into_file();

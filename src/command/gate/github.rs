@@ -54,7 +54,7 @@ fn annotations(out: &mut impl Write, outcome: &Outcome) -> io::Result<()> {
     }
     for doubt in &outcome.judged.doubts {
         let said = data(&doubt.to_string());
-        writeln!(out, "::warning title=no PASS::{said}")?;
+        writeln!(out, "::warning title=not compared::{said}")?;
     }
     Ok(())
 }

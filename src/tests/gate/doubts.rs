@@ -39,11 +39,11 @@ fn a_process_that_crashes_is_counted_and_told_everywhere() {
         .find(|line| line.starts_with("INDETERMINATE: "));
     let verdict = verdict.unwrap_or_else(|| panic!("{}", run.stdout));
     assert!(
-        verdict.contains("no PASS: turns that were dropped, as a process failed: 1"),
+        verdict.contains("not compared: turns that were dropped, as a process failed: 1"),
         "{verdict}"
     );
     assert!(run.stdout.contains(" PASS"), "{}", run.stdout);
-    let warning = "::warning title=no PASS::turns that were dropped, as a process failed: 1";
+    let warning = "::warning title=not compared::turns that were dropped, as a process failed: 1";
     assert!(run.stdout.contains(warning), "{}", run.stdout);
     let report = fs::read_to_string(junit).expect("it was written");
     let report = Report::deserialize_from_str(&report).expect("JUnit");
@@ -76,7 +76,7 @@ fn with_json_the_document_is_alone_on_standard_output() {
     let doubt = document["doubts"][0].as_str().expect("a doubt");
     assert!(doubt.contains("SIGSEGV"), "{doubt}");
     assert!(
-        run.stderr.contains("::warning title=no PASS::"),
+        run.stderr.contains("::warning title=not compared::"),
         "{}",
         run.stderr
     );
