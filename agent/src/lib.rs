@@ -54,7 +54,10 @@ pub use printable::printable;
 pub use privileges::{Kept, drop_privileges};
 pub use process::{ProcessError, TargetProcess};
 pub use readiness::{Missing, can_load_ebpf};
-pub use recording::{Hindsight, RECORDING_SCHEMA, Recording, RecordingError, Replay, Since};
+pub use recording::{
+    Heat, Hindsight, InstanceSum, RECORDING_SCHEMA, Recording, RecordingError, Replay, Since,
+    Summary,
+};
 pub use series::{Band, HeatColumn, HeatColumns, Series};
 pub use slow::{Percentile, SlowOptions, SlowThreshold};
 pub use static_probe::{PROVIDER, StaticProbe, StaticProbeError};

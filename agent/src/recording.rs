@@ -4,7 +4,7 @@
 //! Snapshot ─▶ Recording ─┬─▶ NAME.hlog    latencies: an HdrHistogram interval log (V2, compressed), a tag per
 //!                        │                instance or object and stage; other HdrHistogram tools read it
 //!                        └─▶ NAME.jsonl   the rest: a header, then a line per interval
-//! Replay ◀── both
+//! Replay ◀── both, an interval at a time; Summary ◀── both, as a whole and fast
 //! Snapshot ─▶ Hindsight ── a ring of short recordings ── on a trigger ─▶ Recording
 //! ```
 //!
@@ -17,12 +17,14 @@ mod hindsight;
 mod latencies;
 mod reader;
 mod since;
+mod summary;
 mod writer;
 
 pub use error::RecordingError;
 pub use hindsight::Hindsight;
 pub use reader::Replay;
 pub use since::Since;
+pub use summary::{Heat, InstanceSum, Summary};
 pub use writer::Recording;
 
 use std::path::{Path, PathBuf};

@@ -66,7 +66,7 @@ fn suffix(object: &ObjectSnapshot) -> String {
 
 /// Without what a tag of an interval log cannot have, and without `?`: a control character is
 /// read as that.
-fn tag(instance: &str, stage: Stage, suffix: &str) -> String {
+pub(super) fn tag(instance: &str, stage: Stage, suffix: &str) -> String {
     let instance: String = instance.chars().map(plain).collect();
     format!("{instance}/{}{suffix}", stage.name().replace(' ', "-"))
 }

@@ -145,7 +145,7 @@ impl Replay {
 
 /// A file by its whole lines.
 #[derive(Debug)]
-struct Lines {
+pub(super) struct Lines {
     path: PathBuf,
     file: BufReader<File>,
     /// Of the last line, from 1.
@@ -155,21 +155,21 @@ struct Lines {
 }
 
 impl Lines {
-    fn open(path: &Path) -> Result<Self, RecordingError> {
+    pub(super) fn open(path: &Path) -> Result<Self, RecordingError> {
         let file = File::open(path).map_err(|source| RecordingError::Read {
             path: path.to_owned(),
             source,
         })?;
         Ok(Self {
             path: path.to_owned(),
-            file: BufReader::new(file),
+            file: BufReader::with_capacity(1 << 16, file),
             number: 0,
             is_cut: false,
         })
     }
 
     /// The next line without its end, if there is a whole one.
-    fn next(&mut self) -> Result<Option<Vec<u8>>, RecordingError> {
+    pub(super) fn next(&mut self) -> Result<Option<Vec<u8>>, RecordingError> {
         let mut line = Vec::new();
         let read = (&mut self.file).take(LINE_MAX).read_until(b'\n', &mut line);
         read.map_err(|source| RecordingError::Read {
@@ -185,6 +185,30 @@ impl Lines {
         }
         self.is_cut = !line.is_empty();
         Ok(None)
+    }
+
+    /// The next line of an interval log that is neither a comment nor empty.
+    pub(super) fn next_interval(&mut self) -> Result<Option<Vec<u8>>, RecordingError> {
+        while let Some(line) = self.next()? {
+            if !matches!(line.first(), None | Some(b'#' | b'"')) {
+                return Ok(Some(line));
+            }
+        }
+        Ok(None)
+    }
+
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Of the last line, from 1.
+    pub(super) const fn number(&self) -> u64 {
+        self.number
+    }
+
+    /// Whether it ended within a line.
+    pub(super) const fn is_cut(&self) -> bool {
+        self.is_cut
     }
 
     /// The next histogram, which has to be that of `tag`.
@@ -214,7 +238,7 @@ impl Lines {
         Ok(None)
     }
 
-    fn wrong(&self, why: String) -> RecordingError {
+    pub(super) fn wrong(&self, why: String) -> RecordingError {
         RecordingError::Line {
             path: self.path.clone(),
             line: self.number,

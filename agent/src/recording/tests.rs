@@ -66,7 +66,7 @@ fn totals(intervals: u64) -> Totals {
     }
 }
 
-fn snapshots() -> Vec<Snapshot> {
+pub(super) fn snapshots() -> Vec<Snapshot> {
     let start = Instant::now();
     let origin = Origin {
         target: "kernel".to_owned(),
@@ -86,7 +86,7 @@ fn snapshots() -> Vec<Snapshot> {
         .collect()
 }
 
-fn written(snapshots: &[Snapshot]) -> (TempDir, PathBuf) {
+pub(super) fn written(snapshots: &[Snapshot]) -> (TempDir, PathBuf) {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("run.jsonl");
     let mut recording = Recording::create(&path).unwrap();
