@@ -23,6 +23,7 @@ mod generated;
 mod look;
 mod record;
 mod replay;
+mod report;
 mod show;
 mod slow;
 mod store;
@@ -37,6 +38,7 @@ pub(crate) use generated::{CompletionsArgs, ManArgs};
 pub(crate) use look::LookArgs;
 pub(crate) use record::{HindsightArgs, RecordArgs, length, window};
 pub(crate) use replay::ReplayFileArgs;
+pub(crate) use report::ReportArgs;
 pub(crate) use show::{ShowArgs, TopFormat};
 pub(crate) use slow::{SlowArgs, threshold};
 pub(crate) use store::{BaselineAddArgs, BaselineChangesArgs, BaselineCommand, BaselineListArgs};
@@ -128,7 +130,8 @@ pub(crate) enum Command {
     /// Measure a change against what was before it, and judge: for CI
     #[command(after_help = gate::GATE_HELP)]
     Gate(GateArgs),
-    /// Draw a report from run files: Markdown, SVG and PNG
+    /// Draw a report from run files, recordings and a store's history: one HTML file, Markdown, SVG
+    /// and PNG
     #[command(after_help = EXIT_CODES)]
     Report(ReportArgs),
     /// Record what `top` would show, or with --commands the raw commands that this kernel
@@ -284,16 +287,6 @@ pub(crate) enum DoctorFormat {
     Text,
     /// One JSON document
     Json,
-}
-
-#[derive(Args, Debug)]
-pub(crate) struct ReportArgs {
-    /// Run files that `hwptop bench` wrote
-    #[arg(value_name = "RUN.json", required = true)]
-    pub(crate) runs: Vec<PathBuf>,
-    /// Directory for the report; made if it is not there
-    #[arg(short, long, value_name = "DIR")]
-    pub(crate) output: PathBuf,
 }
 
 pub(crate) fn duration(text: &str) -> Result<Duration, String> {

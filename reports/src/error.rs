@@ -1,14 +1,17 @@
 use std::{io, path::PathBuf};
 
-use hwptop_bench::run_file::HistogramError;
+use hwptop_bench::{run_file::HistogramError, statistics::change_points::NoHistory};
 
 /// Why a report could not be written. Nothing half-written stays behind. The
 /// message holds the reason; `source()` does not say it again.
 #[derive(Debug, thiserror::Error)]
 pub enum ReportError {
     /// There is nothing to report on.
-    #[error("no run file was given; `hwptop bench` writes one with `-o RUN.json`")]
-    NoRuns,
+    #[error(
+        "nothing to report on: give run files (`hwptop bench SUITE -o RUN.json`), recordings (`hwptop record -o \
+             NAME.jsonl`), or a store by --history"
+    )]
+    Nothing,
     /// A run file without measurements.
     #[error("{path}: the run has no points; repeat it with the command it names")]
     NoPoints {
@@ -27,11 +30,43 @@ pub enum ReportError {
         /// What is wrong with it.
         error: HistogramError,
     },
+    /// A latency histogram in a run file of another suite cannot be read.
+    #[error("{path}: {place}: {error}")]
+    Latency {
+        /// The run file.
+        path: PathBuf,
+        /// Which, in words.
+        place: String,
+        /// What is wrong with it.
+        error: HistogramError,
+    },
+    /// The base is not of the same.
+    #[error(
+        "{path} cannot be compared with {base}: {why}; give a base of the same suite, target, settings and machine"
+    )]
+    Incomparable {
+        /// The run file.
+        path: PathBuf,
+        /// The base.
+        base: PathBuf,
+        /// In what they differ.
+        why: String,
+    },
+    /// A history cannot be looked at.
+    #[error("{store}: history of {suite}: {error}")]
+    History {
+        /// The store.
+        store: PathBuf,
+        /// Which suite's.
+        suite: String,
+        /// Why.
+        error: NoHistory,
+    },
     /// A picture could not be made.
     #[error("{file}: the picture cannot be drawn: {reason}")]
     Draw {
         /// The picture's file name.
-        file: &'static str,
+        file: String,
         /// The drawing library's words.
         reason: String,
     },

@@ -39,6 +39,22 @@ pub(crate) fn markdown_code(text: &str) -> String {
     }
 }
 
+/// `text` in HTML, between tags or in an attribute that is in quotes.
+pub(crate) fn html(text: &str) -> String {
+    let mut escaped = String::with_capacity(text.len());
+    for c in printable(text).chars() {
+        match c {
+            '<' => escaped.push_str("&lt;"),
+            '>' => escaped.push_str("&gt;"),
+            '&' => escaped.push_str("&amp;"),
+            '"' => escaped.push_str("&quot;"),
+            '\'' => escaped.push_str("&#39;"),
+            c => escaped.push(c),
+        }
+    }
+    escaped
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -58,6 +74,14 @@ mod tests {
             "&lt;script&gt;&amp;amp;&#124;a\\_b\\*\\[x\\](y)\\`\\\\"
         );
         assert_eq!(markdown("model-vtd0 (modelled)"), "model-vtd0 (modelled)");
+    }
+
+    #[test]
+    fn markup_in_a_name_is_text_in_html() {
+        assert_eq!(
+            html("<b a=\"'\">&amp;\u{0}"),
+            "&lt;b a=&quot;&#39;&quot;&gt;&amp;amp;\u{fffd}"
+        );
     }
 
     #[test]

@@ -4,8 +4,11 @@ use std::path::PathBuf;
 
 use hdrhistogram::Histogram;
 use hwptop_bench::run_file::{
-    BatchPoint, BatchingRun, CounterPoint, Environment, HistogramV2, Kind, Work,
+    BatchPoint, BatchingRun, CounterPoint, Environment, HistogramV2, Kind, Point, ProcessRun,
+    RunFile, Work,
 };
+
+use crate::{Inputs, document::Document, report};
 
 /// `count` latencies from `ns` up with a tail as latencies have it.
 fn latencies(count: u64, ns: u64) -> HistogramV2 {
@@ -137,4 +140,67 @@ pub(crate) fn with_counters() -> Vec<(PathBuf, BatchingRun)> {
         point.counters = Some(counters);
     }
     runs
+}
+
+/// What a report is made of these sweeps.
+pub(crate) fn inputs(runs: &[(PathBuf, BatchingRun)]) -> Inputs {
+    let run = |(path, run): &(PathBuf, BatchingRun)| (path.clone(), RunFile::from(run.clone()));
+    Inputs {
+        runs: runs.iter().map(run).collect(),
+        ..Inputs::default()
+    }
+}
+
+pub(crate) fn document(runs: &[(PathBuf, BatchingRun)]) -> Document {
+    report::document(&inputs(runs)).unwrap()
+}
+
+/// A run of another suite: `points` of one process.
+pub(crate) fn of_suite(suite: &str, points: Vec<Point>) -> RunFile {
+    let sweep = RunFile::from(run(&["model-vtd0"]));
+    RunFile {
+        suite: suite.to_owned(),
+        runs: vec![ProcessRun {
+            points,
+            ..ProcessRun::default()
+        }],
+        ..sweep
+    }
+}
+
+/// Three policies on two streams with four numbers of vCPUs.
+pub(crate) fn policies() -> RunFile {
+    let mut points = Vec::new();
+    for (stream, base) in [("unmap", 1e6), ("map", 3e6)] {
+        for vcpus in [1_u8, 2, 4, 8] {
+            for (delivery, times) in [("single", 1.0), ("array", 2.0), ("coalesce", 2.5)] {
+                let point = Point::at([
+                    ("stream", stream.to_owned()),
+                    ("vcpus", vcpus.to_string()),
+                    ("delivery", delivery.to_owned()),
+                ]);
+                let rate = base * times / f64::from(vcpus).sqrt();
+                points.push(
+                    point
+                        .with("guest_commands_per_s", Some(rate))
+                        .with_latency("sync_latency", Some(latencies(500, 3000))),
+                );
+            }
+        }
+    }
+    of_suite("policies", points)
+}
+
+/// A sweep that is measured by so many processes, each `times` as slow as usual and a little off.
+pub(crate) fn processes(count: u32, times: f64) -> Vec<ProcessRun> {
+    let process = |order: u32| {
+        let off = 1.0 + f64::from(order * 7 % 5) * 0.002;
+        let point = Point::at([("variant", "hwptop".to_owned())]);
+        ProcessRun {
+            order,
+            started_unix_s: 0,
+            points: vec![point.with("ns_per_pair", Some(130.0 * times * off))],
+        }
+    };
+    (0..count).map(process).collect()
 }

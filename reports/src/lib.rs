@@ -1,26 +1,32 @@
-//! hwptop's reports: what run files say, in Markdown and in pictures.
+//! hwptop's reports: what run files, recordings and stores say, in Markdown, in one HTML file and in pictures.
 //!
 //! ```text
-//! BatchingRun… ──▶ series ──┬──▶ batch_chart, percentile_chart ──▶ chart ──▶ svg, png
-//!                           └──▶ markdown
-//!                                     all ──▶ write: aside, then renamed
+//! RunFile…, Summary…, History… ─▶ Inputs ─▶ sections ─▶ Document ─┬─▶ markdown
+//!                                                                 ├─▶ html, with its pictures in it
+//!                                                                 └─▶ chart ─▶ svg, png
+//!                                                      all ─▶ write: aside, then renamed
 //! ```
 //!
-//! The same run files give the same bytes: nothing in a report depends on when
+//! The same inputs give the same bytes: nothing in a report depends on when
 //! or where it is written.
 
-mod batch_chart;
 mod chart;
+mod chosen;
+mod document;
 mod error;
 mod escape;
 mod figure;
+mod html;
+mod inputs;
 mod markdown;
-mod percentile_chart;
-mod series;
+mod parallel;
+mod report;
+mod sections;
 mod write;
 
 #[cfg(test)]
 mod fixture;
 
 pub use error::ReportError;
-pub use write::{FILES, write};
+pub use inputs::{Base, Histories, Inputs};
+pub use write::write;

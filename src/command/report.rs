@@ -1,38 +1,88 @@
+//! `hwptop report`: reads what it is made of, and says what was written.
+
 use std::{
     io::{self, Write as _},
-    path::PathBuf,
+    path::{Path, PathBuf},
 };
 
-use hwptop_bench::run_file::{BatchingRun, RunFile};
-use hwptop_reports::FILES;
+use anyhow::anyhow;
+use hwptop_agent::{Replay, Summary, compare::Blocks};
+use hwptop_bench::{run_file::RunFile, store::Store};
+use hwptop_reports::{Base, Histories, Inputs};
 
-use super::in_use::InUse;
 use crate::{cli::ReportArgs, failure::Failure};
 
 pub(crate) fn report(args: &ReportArgs) -> Result<(), Failure> {
-    let mut in_use = InUse::by_this_binary();
-    for path in &args.runs {
-        in_use = in_use.reads("a run file", Some(path));
+    let mut inputs = Inputs::default();
+    for path in &args.inputs {
+        match recording(path) {
+            Some(lines) => {
+                let summary = Summary::read(&lines).map_err(Failure::input)?;
+                inputs.recordings.push((lines, summary));
+            }
+            None => {
+                let run = RunFile::read(path).map_err(Failure::input)?;
+                inputs.runs.push((path.clone(), run));
+            }
+        }
     }
-    for name in FILES {
-        in_use = in_use.writes("--output", Some(&args.output.join(name)))?;
+    if let Some(base) = &args.base {
+        inputs.base = Some(read_base(base, &inputs)?);
     }
-    let mut runs: Vec<(PathBuf, BatchingRun)> = Vec::new();
-    for path in &args.runs {
-        let run = RunFile::read(path).map_err(Failure::input)?;
-        let sweep = run.batching().ok_or_else(|| {
-            Failure::input(anyhow::anyhow!(
-                "{}: a run of {}; a report is drawn of `hwptop bench batching`",
-                path.display(),
-                run.suite
-            ))
-        })?;
-        runs.push((path.clone(), sweep));
+    if let Some(store) = &args.history {
+        let histories = Store::at(store).histories(&args.branch, None);
+        inputs.history = Some(Histories {
+            store: store.clone(),
+            branch: args.branch.clone(),
+            suites: histories.map_err(Failure::input)?,
+        });
     }
-    let written = hwptop_reports::write(&runs, &args.output).map_err(Failure::input)?;
+    let written = hwptop_reports::write(&inputs, &args.output).map_err(Failure::input)?;
     let mut out = io::stdout().lock();
     for file in written {
         writeln!(out, "{}", file.display())?;
     }
     Ok(())
+}
+
+/// The lines of the recording that `path` is a file of, where it is one by its name.
+fn recording(path: &Path) -> Option<PathBuf> {
+    let extension = path.extension()?;
+    (extension == "jsonl" || extension == "hlog").then(|| path.with_extension("jsonl"))
+}
+
+fn read_base(path: &Path, inputs: &Inputs) -> Result<Base, Failure> {
+    let nothing = |what: &str| {
+        Failure::input(anyhow!(
+            "{}: there is no {what} to compare it with; give one, or another --base",
+            path.display()
+        ))
+    };
+    let Some(lines) = recording(path) else {
+        let run = RunFile::read(path).map_err(Failure::input)?;
+        if inputs.runs.is_empty() {
+            return Err(nothing("run file"));
+        }
+        return Ok(Base::Run(path.to_owned(), Box::new(run)));
+    };
+    let base = Box::new(blocks(&lines)?);
+    if inputs.recordings.is_empty() {
+        return Err(nothing("recording"));
+    }
+    let new = inputs.recordings.iter().map(|(path, _)| blocks(path));
+    Ok(Base::Recording {
+        new: new.collect::<Result<_, _>>()?,
+        path: lines,
+        base,
+    })
+}
+
+/// The intervals of a recording, as two are compared.
+fn blocks(lines: &Path) -> Result<Blocks, Failure> {
+    let mut replay = Replay::open(lines).map_err(Failure::input)?;
+    let mut blocks = Blocks::default();
+    while let Some(snapshot) = replay.next_snapshot().map_err(Failure::input)? {
+        blocks.push(&snapshot);
+    }
+    Ok(blocks)
 }

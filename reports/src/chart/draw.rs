@@ -1,7 +1,7 @@
 use plotters::{
     coord::Shift,
     drawing::{DrawingArea, DrawingAreaErrorKind},
-    element::{Circle, DashedPathElement, PathElement, Polygon, Text},
+    element::{Circle, DashedPathElement, PathElement, Polygon, Rectangle, Text},
     prelude::{Color, DrawingBackend, IntoFont, RGBColor, ShapeStyle},
     style::{
         FontTransform,
@@ -10,31 +10,29 @@ use plotters::{
 };
 
 use super::{
-    Axis, Chart, Line, Panel,
-    style::{AXIS, FAINT, FONTS, GRID, INK, LineStyle, Marker, PAPER, QUIET},
+    Axis, Body, Form, Picture,
+    style::{AXIS, BEHIND, FAINT, FONTS, GRID, INK, LineStyle, Marker, PAPER, QUIET},
 };
 
 use crate::escape::printable;
+
+mod dots;
+mod heat;
+mod lines;
 
 type Area<DB> = DrawingArea<DB, Shift>;
 type Drawn<DB> = Result<(), DrawingAreaErrorKind<<DB as DrawingBackend>::ErrorType>>;
 type Pixel = (i32, i32);
 
-/// Size of a chart in its own units.
-pub(super) const SIZE: (u32, u32) = (960, 560);
-
-const LEFT: i32 = 92;
-const TOP: i32 = 92;
-const BOTTOM: i32 = 72;
-const RIGHT: i32 = 28;
-const PANEL_GAP: i32 = 32;
+/// Room for a title and a line below it.
+const TITLES: i32 = 76;
 const LEGEND_ROW: i32 = 22;
 const LEGEND_SAMPLE: i32 = 46;
-/// More lines than this are summed up in the legend.
-const LEGEND_ROWS: usize = 18;
 const TITLE: i32 = 23;
 const TEXT: i32 = 15;
 const MARKER: i32 = 4;
+/// Seven units are a wide average of the embedded font at its text size.
+const LETTER: i32 = 7;
 
 /// How a backend's pixels and text relate to a chart.
 #[derive(Clone, Copy)]
@@ -49,6 +47,7 @@ pub(super) struct Medium {
 struct Sheet<'a, DB: DrawingBackend> {
     area: &'a Area<DB>,
     medium: Medium,
+    form: Form,
 }
 
 /// A rectangle and the axes along it, in units.
@@ -61,68 +60,88 @@ struct Frame<'a> {
     y: &'a Axis,
 }
 
-/// Draws `chart` on `area`, whose size is [`SIZE`] times the medium's scale.
+impl Form {
+    const fn width(self) -> i32 {
+        match self {
+            Self::File | Self::Wide => 960,
+            Self::Narrow => 420,
+        }
+    }
+
+    const fn is_narrow(self) -> bool {
+        matches!(self, Self::Narrow)
+    }
+
+    /// Where what is below the title begins.
+    const fn top(self) -> i32 {
+        match self {
+            Self::File => TITLES + 16,
+            Self::Wide | Self::Narrow => 16,
+        }
+    }
+}
+
+/// Width and height of the picture in its own units.
+pub(super) fn size(picture: &Picture, form: Form) -> (i32, i32) {
+    let height = match &picture.body {
+        Body::Lines(chart) => lines::height(chart, form),
+        Body::Dots(dots) => dots::height(dots, form),
+        Body::Heat(heat) => heat::height(heat, form),
+    };
+    (form.width(), height)
+}
+
+/// Draws `picture` on `area`, whose size is [`size`] times the medium's scale.
 pub(super) fn draw<DB: DrawingBackend>(
-    chart: &Chart,
+    picture: &Picture,
+    form: Form,
     area: &Area<DB>,
     medium: Medium,
 ) -> Drawn<DB> {
     area.fill(&PAPER)?;
-    let sheet = Sheet { area, medium };
-    sheet.text(
-        &chart.title,
-        (24, 20),
-        TITLE,
-        INK,
-        Pos::new(HPos::Left, VPos::Top),
-    )?;
-    sheet.text(
-        &chart.subtitle,
-        (24, 50),
-        TEXT,
-        QUIET,
-        Pos::new(HPos::Left, VPos::Top),
-    )?;
-    let (width, height) = (SIZE.0.cast_signed(), SIZE.1.cast_signed());
-    let right = width - RIGHT - legend_width(chart);
-    let bottom = height - BOTTOM;
-    let count = i32::try_from(chart.panels.len()).unwrap_or(1).max(1);
-    let panel_width = (right - LEFT - (count - 1) * PANEL_GAP) / count;
-    for (index, panel) in (0..count).zip(&chart.panels) {
-        let left = LEFT + index * (panel_width + PANEL_GAP);
-        let frame = Frame {
-            left,
-            right: left + panel_width,
-            top: TOP + if panel.heading.is_some() { 20 } else { 0 },
-            bottom,
-            x: &panel.x,
-            y: &chart.y,
-        };
-        sheet.grid(&frame, index == 0)?;
-        sheet.panel(panel, &frame)?;
+    let sheet = Sheet { area, medium, form };
+    if form == Form::File {
+        let anchor = Pos::new(HPos::Left, VPos::Top);
+        sheet.text(&cut(&picture.title, 84), (24, 20), TITLE, INK, anchor)?;
+        sheet.text(&cut(&picture.subtitle, 130), (24, 50), TEXT, QUIET, anchor)?;
     }
-    let centre = Pos::new(HPos::Center, VPos::Top);
-    sheet.text(
-        &chart.x_label,
-        (i32::midpoint(LEFT, right), bottom + 38),
-        TEXT,
-        INK,
-        centre,
-    )?;
-    sheet.upright(&chart.y_label, (18, i32::midpoint(TOP, bottom)))?;
-    sheet.legend(chart, right + 24)
+    match &picture.body {
+        Body::Lines(chart) => sheet.lines(chart),
+        Body::Dots(dots) => sheet.dots(dots),
+        Body::Heat(heat) => sheet.heat(heat),
+    }
 }
 
-fn legend_width(chart: &Chart) -> i32 {
-    let longest = chart
-        .legend
-        .iter()
-        .map(|name| name.chars().count())
-        .max()
-        .unwrap_or(0);
-    // Seven units are a wide average of the embedded font at its text size.
-    let text = i32::try_from(longest).unwrap_or(i32::MAX).saturating_mul(7);
-    24 + LEGEND_SAMPLE + text.min(240)
+/// `text`, or its two ends where it is longer than `letters`: what tells names apart is at either.
+fn cut(text: &str, letters: usize) -> String {
+    let count = text.chars().count();
+    if count <= letters {
+        return text.to_owned();
+    }
+    let head = letters / 2;
+    let tail = count - (letters - head - 1);
+    let (head, tail) = (text.chars().take(head), text.chars().skip(tail));
+    head.chain(['…']).chain(tail).collect()
+}
+
+/// How many letters of text fit into so many units.
+fn letters(units: i32) -> usize {
+    usize::try_from(units / LETTER).unwrap_or(0)
+}
+
+/// Units that the longest of `names` takes.
+fn longest<'a>(names: impl Iterator<Item = &'a String>) -> i32 {
+    let letters = names.map(|name| name.chars().count()).max().unwrap_or(0);
+    i32::try_from(letters)
+        .unwrap_or(i32::MAX)
+        .saturating_mul(LETTER)
+}
+
+/// Units that so many rows of a legend take.
+fn legend_height(rows: usize) -> i32 {
+    i32::try_from(rows)
+        .unwrap_or(i32::MAX)
+        .saturating_mul(LEGEND_ROW)
 }
 
 impl Frame<'_> {
@@ -159,17 +178,32 @@ impl<DB: DrawingBackend> Sheet<'_, DB> {
         for position in &frame.y.minor {
             self.rule(frame, *position, false, FAINT)?;
         }
-        for (position, label) in &frame.x.ticks {
+        for (position, _) in &frame.x.ticks {
             self.rule(frame, *position, true, GRID)?;
-            let at = (frame.x(*position), frame.bottom + 9);
+        }
+        for (position, _) in &frame.y.ticks {
+            self.rule(frame, *position, false, GRID)?;
+        }
+        self.labels(frame, y_labels)
+    }
+
+    /// Axes and their labels; of those along x as many as fit.
+    fn labels(&self, frame: &Frame, y_labels: bool) -> Drawn<DB> {
+        let mut free = i32::MIN;
+        for (position, label) in &frame.x.ticks {
+            let half = longest([label].into_iter()) / 2;
+            let x = frame.x(*position);
+            if x - half < free {
+                continue;
+            }
+            free = x + half + LETTER;
+            let at = (x, frame.bottom + 9);
             self.text(label, at, TEXT, QUIET, Pos::new(HPos::Center, VPos::Top))?;
         }
-        for (position, label) in &frame.y.ticks {
-            self.rule(frame, *position, false, GRID)?;
-            if y_labels {
-                let at = (frame.left - 9, frame.y(*position));
-                self.text(label, at, TEXT, QUIET, Pos::new(HPos::Right, VPos::Center))?;
-            }
+        for (position, label) in frame.y.ticks.iter().filter(|_| y_labels) {
+            let at = (frame.left - 9, frame.y(*position));
+            let label = cut(label, letters(frame.left - 30));
+            self.text(&label, at, TEXT, QUIET, Pos::new(HPos::Right, VPos::Center))?;
         }
         let corner = [
             (frame.left, frame.top),
@@ -190,46 +224,26 @@ impl<DB: DrawingBackend> Sheet<'_, DB> {
         self.path(&ends, colour.stroke_width(1), None)
     }
 
-    fn panel(&self, panel: &Panel, frame: &Frame) -> Drawn<DB> {
-        if let Some(heading) = &panel.heading {
-            let at = (frame.left, frame.top - 9);
-            self.text(heading, at, TEXT, INK, Pos::new(HPos::Left, VPos::Bottom))?;
-        }
-        for line in &panel.lines {
-            self.line(line, frame)?;
-        }
-        Ok(())
-    }
-
-    fn line(&self, line: &Line, frame: &Frame) -> Drawn<DB> {
-        let style = LineStyle::of(line.style);
-        let on_sheet = |point: &(f64, f64)| (frame.x(point.0), frame.y(point.1));
-        let mut path: Vec<Pixel> = line.path.iter().map(on_sheet).collect();
-        path.dedup();
-        self.path(&path, style.colour.stroke_width(2), style.dash)?;
-        for mark in line.marks.iter().map(on_sheet) {
-            self.marker(mark, style)?;
-        }
-        Ok(())
-    }
-
-    fn legend(&self, chart: &Chart, left: i32) -> Drawn<DB> {
-        let mut y = TOP + 8;
+    /// A row of a legend; `style` is none of lines that are behind the others.
+    fn legend_row(&self, name: &str, style: Option<usize>, at: Pixel, room: usize) -> Drawn<DB> {
+        let (left, y) = at;
+        let sample = [(left, y), (left + LEGEND_SAMPLE - 8, y)];
         let anchor = Pos::new(HPos::Left, VPos::Center);
-        for (index, name) in chart.legend.iter().take(LEGEND_ROWS).enumerate() {
-            let style = LineStyle::of(index);
-            let sample = [(left, y), (left + LEGEND_SAMPLE - 8, y)];
+        let colour = if let Some(style) = style.map(LineStyle::of) {
             self.path(&sample, style.colour.stroke_width(2), style.dash)?;
             self.marker((left + (LEGEND_SAMPLE - 8) / 2, y), style)?;
-            self.text(name, (left + LEGEND_SAMPLE, y), TEXT, INK, anchor)?;
-            y += LEGEND_ROW;
-        }
-        let more = chart.legend.len().saturating_sub(LEGEND_ROWS);
-        if more > 0 {
-            let text = format!("+{more} more");
-            self.text(&text, (left + LEGEND_SAMPLE, y), TEXT, QUIET, anchor)?;
-        }
-        Ok(())
+            INK
+        } else {
+            self.path(&sample, BEHIND.stroke_width(1), None)?;
+            QUIET
+        };
+        self.text(
+            &cut(name, room),
+            (left + LEGEND_SAMPLE, y),
+            TEXT,
+            colour,
+            anchor,
+        )
     }
 
     fn path(&self, points: &[Pixel], style: ShapeStyle, dash: Option<(i32, i32)>) -> Drawn<DB> {
@@ -244,6 +258,17 @@ impl<DB: DrawingBackend> Sheet<'_, DB> {
             }
             _ => self.area.draw(&PathElement::new(points, style)),
         }
+    }
+
+    fn filled(&self, corners: &[Pixel], colour: RGBColor, opacity: f64) -> Drawn<DB> {
+        let corners: Vec<Pixel> = corners.iter().map(|corner| self.scaled(*corner)).collect();
+        self.area
+            .draw(&Polygon::new(corners, colour.mix(opacity).filled()))
+    }
+
+    fn rectangle(&self, from: Pixel, to: Pixel, colour: RGBColor) -> Drawn<DB> {
+        let corners = [self.scaled(from), self.scaled(to)];
+        self.area.draw(&Rectangle::new(corners, colour.filled()))
     }
 
     /// A marker with a rim of paper, so that it stands out from its line.
@@ -294,7 +319,8 @@ impl<DB: DrawingBackend> Sheet<'_, DB> {
             .into_font()
             .transform(FontTransform::Rotate270);
         let style = font.color(&INK).pos(Pos::new(HPos::Center, VPos::Top));
-        self.area.draw(&Text::new(text, self.scaled(at), style))
+        self.area
+            .draw(&Text::new(printable(text), self.scaled(at), style))
     }
 
     fn scaled(&self, (x, y): Pixel) -> Pixel {

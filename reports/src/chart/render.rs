@@ -5,8 +5,8 @@ use plotters::{
 };
 
 use super::{
-    Chart,
-    draw::{Medium, SIZE, draw},
+    Form, Picture,
+    draw::{Medium, draw, size},
     style::{FONT_FILE, FONTS},
 };
 
@@ -20,35 +20,37 @@ const SMOOTHING: usize = 2;
 /// plotters-bitmap 0.3 with ab_glyph sets text that much above its anchor.
 const BITMAP_DROP: i32 = 20;
 
-/// The chart as SVG.
+/// The picture as SVG.
 ///
 /// # Errors
 /// The drawing library's words.
-pub(crate) fn svg(chart: &Chart) -> Result<String, String> {
+pub(crate) fn svg(picture: &Picture, form: Form) -> Result<String, String> {
     embed_font()?;
-    let fine = (SIZE.0 * SVG_FINENESS, SIZE.1 * SVG_FINENESS);
+    let (width, height) = units(picture, form);
+    let fine = (width * SVG_FINENESS, height * SVG_FINENESS);
     let medium = Medium {
         scale: SVG_FINENESS.cast_signed(),
         drop: 0,
     };
     let mut text = String::new();
     let area = SVGBackend::with_string(&mut text, fine).into_drawing_area();
-    draw(chart, &area, medium).map_err(|error| error.to_string())?;
+    draw(picture, form, &area, medium).map_err(|error| error.to_string())?;
     area.present().map_err(|error| error.to_string())?;
     drop(area);
     // Only the size that it is shown at; the view box keeps its fine units.
     let size = |(width, height)| format!("width=\"{width}\" height=\"{height}\"");
-    Ok(text.replacen(&size(fine), &size(SIZE), 1))
+    Ok(text.replacen(&size(fine), &size((width, height)), 1))
 }
 
-/// The chart as PNG, 1920 pixels wide.
+/// The picture as PNG, 1920 pixels wide.
 ///
 /// # Errors
 /// The drawing library's words.
-pub(crate) fn png(chart: &Chart) -> Result<Vec<u8>, String> {
+pub(crate) fn png(picture: &Picture) -> Result<Vec<u8>, String> {
     embed_font()?;
     let scale = PNG_SCALE * SMOOTHING;
-    let (width, height) = (SIZE.0 as usize * scale, SIZE.1 as usize * scale);
+    let units = units(picture, Form::File);
+    let (width, height) = (units.0 as usize * scale, units.1 as usize * scale);
     let mut pixels = vec![0; width * height * 3];
     let size = (whole(width)?, whole(height)?);
     let medium = Medium {
@@ -56,7 +58,7 @@ pub(crate) fn png(chart: &Chart) -> Result<Vec<u8>, String> {
         drop: BITMAP_DROP,
     };
     let area = BitMapBackend::with_buffer(&mut pixels, size).into_drawing_area();
-    draw(chart, &area, medium).map_err(|error| error.to_string())?;
+    draw(picture, Form::File, &area, medium).map_err(|error| error.to_string())?;
     area.present().map_err(|error| error.to_string())?;
     drop(area);
     encode(
@@ -65,6 +67,11 @@ pub(crate) fn png(chart: &Chart) -> Result<Vec<u8>, String> {
         whole(height / SMOOTHING)?,
     )
     .map_err(|error| error.to_string())
+}
+
+fn units(picture: &Picture, form: Form) -> (u32, u32) {
+    let (width, height) = size(picture, form);
+    (width.cast_unsigned(), height.cast_unsigned())
 }
 
 fn whole(pixels: usize) -> Result<u32, String> {
@@ -100,6 +107,7 @@ fn encode(pixels: &[u8], width: u32, height: u32) -> Result<Vec<u8>, png::Encodi
     let mut encoder = png::Encoder::new(&mut bytes, width, height);
     encoder.set_color(png::ColorType::Rgb);
     encoder.set_depth(png::BitDepth::Eight);
+    encoder.set_compression(png::Compression::Fast);
     let mut writer = encoder.write_header()?;
     writer.write_image_data(pixels)?;
     writer.finish()?;

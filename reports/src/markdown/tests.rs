@@ -1,16 +1,18 @@
+use std::path::PathBuf;
+
 use super::*;
-use crate::{fixture, series};
-use hwptop_bench::run_file::{Kind, Work};
+use crate::fixture;
+use hwptop_bench::run_file::{BatchingRun, Kind, Work};
 
 fn report(runs: &[(PathBuf, BatchingRun)]) -> String {
-    text(runs, &series::collect(runs).unwrap())
+    text(&fixture::document(runs))
 }
 
 #[test]
 fn it_opens_with_the_answer() {
     let text = report(&[("run.json".into(), fixture::run(&["model-vtd0"]))]);
     assert_eq!(
-        text.lines().nth(2).unwrap(),
+        text.lines().nth(4).unwrap(),
         "On model-vtd0 (modelled), batch 1024 costs 14.4× less per entry than batch 1: 111 ns \
          instead of 1,610 ns."
     );
@@ -87,10 +89,6 @@ fn counters_say_whether_the_kernels_part_is_in_them() {
         assert!(text.contains(said), "{text}");
     }
     assert!(!text.contains("user and kernel"), "{text}");
-
-    runs[0].1.points[0].counters = fixture::with_counters()[0].1.points[0].counters;
-    let text = report(&runs);
-    assert!(text.contains("at some points user only"), "{text}");
 }
 
 #[test]
@@ -102,7 +100,7 @@ fn hostile_names_are_text_and_not_markup() {
     assert!(text.contains("&lt;script&gt;"), "{text}");
     // The only tags are those that hold the commands.
     let tags = text.matches("<code>").count() + text.matches("</code>").count();
-    assert_eq!((tags, text.matches('<').count()), (4, 4), "{text}");
+    assert_eq!(text.matches('<').count(), tags, "{text}");
     // No line was ended within a name.
     for line in text.lines().filter(|line| line.contains("&lt;script")) {
         assert!(line.contains("a\\_b\\*\\`\\[x\\](y)"), "{line}");

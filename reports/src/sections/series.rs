@@ -1,9 +1,15 @@
-use std::{collections::BTreeSet, path::Path, path::PathBuf};
+use std::{
+    collections::BTreeSet,
+    path::{Path, PathBuf},
+};
 
 use hdrhistogram::Histogram;
 use hwptop_bench::run_file::{BatchPoint, BatchingRun, Kind};
 
-use crate::ReportError;
+use crate::{
+    ReportError,
+    inputs::{Origin, names, word},
+};
 
 /// One instance of one run.
 pub(crate) struct Series<'a> {
@@ -43,66 +49,14 @@ impl Series<'_> {
     }
 }
 
-/// Behind a name: nothing for hardware.
-fn word(kind: Kind) -> String {
-    match kind {
-        Kind::Hardware => String::new(),
-        other => format!(" ({})", other.name()),
-    }
-}
-
-/// What stood behind the figures.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Origin {
-    /// The same for all.
-    Same(Kind),
-    /// Hardware for some, and this for the others.
-    Partly(Kind),
-    /// Several that are none.
-    Mixed,
-}
-
-impl Origin {
-    pub(crate) fn of(runs: &[(PathBuf, BatchingRun)]) -> Self {
-        let kinds: BTreeSet<Kind> = runs.iter().map(|(_, run)| run.kind).collect();
-        let kinds: Vec<Kind> = kinds.into_iter().collect();
-        match kinds[..] {
-            [] => Self::Same(Kind::Hardware),
-            [only] => Self::Same(only),
-            // The first in order.
-            [Kind::Hardware, other] => Self::Partly(other),
-            _ => Self::Mixed,
-        }
-    }
-
-    /// `title` with a word that says so.
-    pub(crate) fn titled(self, title: &str) -> String {
-        match self {
-            Self::Same(kind) => format!("{title}{}", word(kind)),
-            Self::Partly(kind) => format!("{title} (partly {})", kind.name()),
-            Self::Mixed => format!("{title} (not all of hardware)"),
-        }
-    }
-}
-
-/// The file's name, without the directories that differ from place to place.
-pub(crate) fn file_name(path: &Path) -> String {
-    path.file_name()
-        .unwrap_or(path.as_os_str())
-        .to_string_lossy()
-        .into_owned()
-}
-
 /// Every instance of every run, in the order of the runs, then as they are in
 /// the run file.
 ///
 /// # Errors
-/// [`ReportError`] where there is no run, no point, or an unreadable histogram.
+/// [`ReportError`] where there is no point, or an unreadable histogram.
 pub(crate) fn collect(runs: &[(PathBuf, BatchingRun)]) -> Result<Vec<Series<'_>>, ReportError> {
-    if runs.is_empty() {
-        return Err(ReportError::NoRuns);
-    }
-    let origin = Origin::of(runs);
+    let origin = Origin::of(runs.iter().map(|(_, run)| run.kind));
+    let names = names(runs.iter().map(|(path, _)| path));
     let mut all = Vec::new();
     for (index, (path, run)) in runs.iter().enumerate() {
         if run.points.is_empty() {
@@ -114,7 +68,13 @@ pub(crate) fn collect(runs: &[(PathBuf, BatchingRun)]) -> Result<Vec<Series<'_>>
                 continue;
             }
             let instance = point.instance.as_str();
-            let label = label(runs, index, instance, origin);
+            let mut label = instance.to_owned();
+            if runs.len() > 1 {
+                label = format!("{}: {label}", names[index]);
+            }
+            if !matches!(origin, Origin::Same(_)) {
+                label.push_str(&word(run.kind));
+            }
             let points = points(path, run, instance)?;
             all.push(Series {
                 label,
@@ -124,26 +84,6 @@ pub(crate) fn collect(runs: &[(PathBuf, BatchingRun)]) -> Result<Vec<Series<'_>>
         }
     }
     Ok(all)
-}
-
-fn label(runs: &[(PathBuf, BatchingRun)], index: usize, instance: &str, origin: Origin) -> String {
-    let (path, run) = &runs[index];
-    let mut label = instance.to_owned();
-    if runs.len() > 1 {
-        let name = file_name(path);
-        let same_name = runs
-            .iter()
-            .filter(|(other, _)| file_name(other) == name)
-            .count();
-        label = match same_name {
-            1 => format!("{name}: {label}"),
-            _ => format!("{}. {name}: {label}", index + 1),
-        };
-    }
-    if !matches!(origin, Origin::Same(_)) {
-        label.push_str(&word(run.kind));
-    }
-    label
 }
 
 fn points<'a>(

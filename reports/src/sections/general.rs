@@ -1,0 +1,419 @@
+//! Any suite: tables of all that it measured, and pictures of what has a better and a worse.
+
+use std::path::Path;
+
+use hwptop_bench::{
+    metric::{Better, LATENCIES, METRICS, Metric},
+    run_file::RunFile,
+};
+
+use super::{
+    percentiles::{self, Distributions},
+    places::{Place, groups, latencies, metrics, numeric},
+};
+use crate::{
+    ReportError,
+    chart::{Axis, Body, Chart, Dots, Line, Mark, Panel, Picture, Row},
+    chosen::Chosen,
+    document::{Block, Document, Section, Table},
+    figure::{figure, grouped},
+    inputs::word,
+};
+
+/// The most pictures of a suite's places.
+const PICTURES: usize = 6;
+/// The most rows of a picture; the table has all.
+const ROWS: usize = 40;
+/// A longer table is folded.
+const LONG: usize = 30;
+
+/// What sets a suite's places apart that is compared: each of its values has a mark.
+fn compared_by(suite: &str) -> Option<&'static str> {
+    match suite {
+        "policies" => Some("delivery"),
+        "front-end" => Some("policy"),
+        _ => None,
+    }
+}
+
+/// The name of a suite's section.
+fn title(suite: &str) -> String {
+    match suite {
+        "policies" => "Policy comparison".to_owned(),
+        "front-end" => "Front end".to_owned(),
+        "scaling" => "Scaling".to_owned(),
+        "stages" => "Stage breakdown".to_owned(),
+        "replay" => "Replay".to_owned(),
+        other => format!("Suite {other}"),
+    }
+}
+
+/// Adds what `run`, the `index`th, measured.
+///
+/// # Errors
+/// [`ReportError`] where it has no points, or a histogram cannot be read.
+pub(crate) fn add(
+    document: &mut Document,
+    index: usize,
+    (path, name): (&Path, Option<&str>),
+    run: &RunFile,
+    subtitle: &str,
+) -> Result<(), ReportError> {
+    let groups = groups(path, run)?;
+    let name = name.map_or_else(String::new, |name| format!(", {name}"));
+    let mut section = Section::new(format!("{}{name}{}", title(&run.suite), word(run.kind)));
+    let by = compared_by(&run.suite);
+    document.answers.extend(answer(&groups, by, run));
+    let mut left = PICTURES;
+    for (number, group) in groups.iter().enumerate() {
+        if groups.len() > 1 {
+            let labels: Vec<&str> = group[0].labels.keys().map(String::as_str).collect();
+            section.heading(match labels[..] {
+                [] => "As a whole".to_owned(),
+                _ => format!("By {}", labels.join(", ")),
+            });
+        }
+        let stem = format!("{}-{index}-{number}", stem(&run.suite));
+        let pictures = pictures(group, by, run, subtitle);
+        for (metric, alt, picture) in pictures.into_iter().take(left) {
+            left -= 1;
+            section.figure(format!("{stem}-{}", stem_of(&metric)), alt, picture);
+        }
+        let table = table(group);
+        if table.rows.len() > LONG {
+            let folded = format!("All {} places as a table", table.rows.len());
+            section
+                .blocks
+                .push(Block::Folded(folded, vec![Block::Table(table)]));
+        } else {
+            section.table(table);
+        }
+    }
+    document.sections.push(section);
+    Ok(())
+}
+
+/// A file's name of what may be any text.
+pub(crate) fn stem(text: &str) -> String {
+    let plain = |c: char| {
+        if c.is_ascii_alphanumeric() {
+            c.to_ascii_lowercase()
+        } else {
+            '-'
+        }
+    };
+    text.chars().take(40).map(plain).collect()
+}
+
+fn stem_of(metric: &str) -> String {
+    stem(metric)
+}
+
+/// The first metric with a better and a worse, and its values in the group.
+fn headline(group: &[Place]) -> Option<(Metric, Vec<(&Place, f64)>)> {
+    let metric = metrics(group)
+        .iter()
+        .filter_map(|name| Metric::named(name))
+        .find(|metric| metric.better.is_some())?;
+    let values = group.iter().filter_map(|place| {
+        let figure = place.figures.get(metric.name)?;
+        Some((place, figure.value))
+    });
+    Some((metric, values.collect()))
+}
+
+/// A sentence on the suite: which is best by its first metric, and how far from the others.
+fn answer(groups: &[Vec<Place>], by: Option<&str>, run: &RunFile) -> Option<String> {
+    let (metric, values) = groups.iter().find_map(|group| headline(group))?;
+    let is_lower = metric.better == Some(Better::Lower);
+    let suite = format!("{}{}", run.suite, word(run.kind));
+    let mut order = values;
+    order.sort_by(|a, b| a.1.total_cmp(&b.1));
+    if !is_lower {
+        order.reverse();
+    }
+    let ((best, first), (worst, last)) = (*order.first()?, *order.last()?);
+    let said = |value: f64| format!("{} {}", figure(value), metric.unit);
+    if let Some((label, (winner, won, of, factor))) =
+        by.and_then(|by| Some((by, wins(&order, by, is_lower)?)))
+    {
+        return Some(format!(
+            "{suite}: by {}, {label} {winner} is best in {won} of {of} places, up to {}× the worst of its place.",
+            metric.name,
+            figure(factor)
+        ));
+    }
+    Some(if order.len() == 1 {
+        format!(
+            "{suite}: {} is {} ({}).",
+            metric.name,
+            said(first),
+            best.name(&[])
+        )
+    } else {
+        format!(
+            "{suite}: {} is best with {} at {}, and worst with {} at {}.",
+            metric.name,
+            best.name(&[]),
+            said(first),
+            worst.name(&[]),
+            said(last)
+        )
+    })
+}
+
+/// Who is best most often where all else is the same: name, how often, of how many, and by which
+/// factor at most.
+fn wins(order: &[(&Place, f64)], by: &str, is_lower: bool) -> Option<(String, usize, usize, f64)> {
+    // In order: the first of a place is its best.
+    let mut places: Vec<(String, &str, f64, f64)> = Vec::new();
+    for (place, value) in order {
+        let name = place.name(&[by]);
+        match places.iter_mut().find(|(known, ..)| *known == name) {
+            Some((.., worst)) => *worst = *value,
+            None => places.push((name, place.label(by), *value, *value)),
+        }
+    }
+    let mut names: Vec<&str> = places.iter().map(|(_, winner, ..)| *winner).collect();
+    names.sort_unstable();
+    let count = |name: &str| names.iter().filter(|other| **other == name).count();
+    let winner = *names.iter().max_by_key(|name| count(name))?;
+    let factor = |(_, _, best, worst): &(String, &str, f64, f64)| {
+        if is_lower { worst / best } else { best / worst }
+    };
+    let own = places.iter().filter(|(_, name, ..)| *name == winner);
+    let most = own
+        .map(factor)
+        .filter(|of| of.is_finite())
+        .fold(1.0, f64::max);
+    Some((winner.to_owned(), count(winner), places.len(), most))
+}
+
+type Drawn = (String, String, Picture);
+
+fn pictures(group: &[Place], by: Option<&str>, run: &RunFile, subtitle: &str) -> Vec<Drawn> {
+    let by = by.filter(|by| group[0].labels.contains_key(*by));
+    let mut pictures = Vec::new();
+    for name in metrics(group) {
+        let Some(metric) = Metric::named(&name).filter(|metric| metric.better.is_some()) else {
+            continue;
+        };
+        let positive = |place: &&Place| place.figures.get(&name).is_some_and(|of| of.value > 0.0);
+        if group.iter().filter(positive).count() < 2 {
+            continue;
+        }
+        let against = numeric(group).filter(|_| by.is_none());
+        let body = match against {
+            Some((label, values)) => lines(group, &name, metric, &label, &values),
+            None => dots(group, &name, metric, by),
+        };
+        let title = format!("{name}: {}{}", metric.what, word(run.kind));
+        let picture = Picture {
+            title: title.clone(),
+            subtitle: subtitle.to_owned(),
+            body,
+        };
+        pictures.push((name, in_words(group, metric, &title), picture));
+    }
+    for name in latencies(group) {
+        let there: Vec<&Place> = group
+            .iter()
+            .filter(|place| place.latencies.contains_key(&name))
+            .collect();
+        let names: Vec<String> = there.iter().map(|place| place.name(&[])).collect();
+        let panels = [Distributions {
+            heading: None,
+            of: there
+                .iter()
+                .map(|place| place.latencies.get(&name))
+                .collect(),
+        }];
+        let what = LATENCIES.iter().find(|metric| metric.name == name);
+        let what = what.map_or_else(String::new, |metric| format!(" {}", metric.what));
+        let picture = Picture {
+            title: format!("{name}:{what}, by percentile{}", word(run.kind)),
+            subtitle: subtitle.to_owned(),
+            body: percentiles::chart(&names, &panels, &format!("{name} (ns, log scale)")),
+        };
+        pictures.push((name, percentiles::in_words(&names, &panels), picture));
+    }
+    pictures
+}
+
+fn in_words(group: &[Place], metric: Metric, title: &str) -> String {
+    let values = group.iter().filter_map(|place| {
+        let figure = place.figures.get(metric.name)?;
+        Some((place, figure.value))
+    });
+    let mut values: Vec<(&Place, f64)> = values.collect();
+    values.sort_by(|a, b| a.1.total_cmp(&b.1));
+    let (Some((least, low)), Some((most, high))) = (values.first(), values.last()) else {
+        return title.to_owned();
+    };
+    let unit = metric.unit;
+    format!(
+        "{title}. From {} {unit} ({}) to {} {unit} ({}).",
+        figure(*low),
+        least.name(&[]),
+        figure(*high),
+        most.name(&[])
+    )
+}
+
+/// A line for each place but for the label whose values are numbers.
+fn lines(group: &[Place], name: &str, metric: Metric, label: &str, values: &[f64]) -> Body {
+    let mut all: Vec<(String, Line)> = Vec::new();
+    for place in group {
+        let Some(of) = place.figures.get(name).filter(|of| of.value > 0.0) else {
+            continue;
+        };
+        let value: f64 = place.label(label).parse().unwrap_or(0.0);
+        let index = values
+            .iter()
+            .position(|known| known.total_cmp(&value).is_eq());
+        let point = (index.unwrap_or(0) as f64, of.value.log10());
+        let of = place.name(&[label]);
+        match all.iter_mut().find(|(known, _)| *known == of) {
+            Some((_, line)) => line.path.push(point),
+            None => all.push((
+                of,
+                Line {
+                    path: vec![point],
+                    ..Line::default()
+                },
+            )),
+        }
+    }
+    for (_, line) in &mut all {
+        line.path.sort_by(|a, b| a.0.total_cmp(&b.0));
+        line.marks.clone_from(&line.path);
+    }
+    let names: Vec<String> = all.iter().map(|(name, _)| name.clone()).collect();
+    let last = |line: &Line| line.path.last().map_or(0.0, |(_, y)| *y);
+    let chosen = Chosen::of(
+        &names,
+        &all.iter().map(|(_, line)| last(line)).collect::<Vec<_>>(),
+    );
+    let figures = group.iter().filter_map(|place| place.figures.get(name));
+    let lines = all.into_iter().zip(&chosen.styles);
+    Body::Lines(Chart {
+        x_label: label.to_owned(),
+        y_label: format!("{name} ({}, log scale)", metric.unit),
+        y: Axis::log10(figures.map(|of| of.value).filter(|value| *value > 0.0)),
+        panels: vec![Panel {
+            heading: None,
+            x: Axis::named(values.iter().map(ToString::to_string), 16),
+            lines: lines
+                .map(|((_, line), style)| Line {
+                    style: *style,
+                    ..line
+                })
+                .collect(),
+            events: Vec::new(),
+        }],
+        legend: chosen.legend,
+        unnamed: chosen.unnamed,
+        is_low: false,
+    })
+}
+
+/// A row for each place, with a mark for each value of `by`.
+fn dots(group: &[Place], name: &str, metric: Metric, by: Option<&str>) -> Body {
+    let left_out: Vec<&str> = by.into_iter().collect();
+    let (mut rows, mut legend): (Vec<Row>, Vec<String>) = (Vec::new(), Vec::new());
+    let mut shown = Vec::new();
+    for place in group {
+        let Some(of) = place.figures.get(name).filter(|of| of.value > 0.0) else {
+            continue;
+        };
+        let style = by.map_or(0, |by| {
+            let value = place.label(by);
+            legend
+                .iter()
+                .position(|known| known == value)
+                .unwrap_or_else(|| {
+                    legend.push(value.to_owned());
+                    legend.len() - 1
+                })
+        });
+        let row = place.name(&left_out);
+        let index = rows
+            .iter()
+            .position(|known| known.name == row)
+            .unwrap_or_else(|| {
+                rows.push(Row {
+                    name: row,
+                    marks: Vec::new(),
+                });
+                rows.len() - 1
+            });
+        if index >= ROWS {
+            continue;
+        }
+        let interval = of.low.zip(of.high).filter(|(low, _)| *low > 0.0);
+        shown.extend(interval.map_or(vec![of.value], |(low, high)| vec![low, of.value, high]));
+        rows[index].marks.push(Mark {
+            style,
+            at: of.value.log10(),
+            interval: interval.map(|(low, high)| (low.log10(), high.log10())),
+        });
+    }
+    let more = rows.len().saturating_sub(ROWS);
+    rows.truncate(ROWS);
+    let others = match more {
+        0 => String::new(),
+        more => format!("; {more} more in the table"),
+    };
+    Body::Dots(Dots {
+        x_label: format!("{name} ({}, log scale{others})", metric.unit),
+        x: Axis::log10(shown.into_iter()),
+        line_at: (metric.unit == "ratio").then_some(0.0),
+        rows,
+        legend,
+    })
+}
+
+/// Everything that was measured.
+fn table(group: &[Place]) -> Table {
+    let labels: Vec<String> = group[0].labels.keys().cloned().collect();
+    let (metrics, latencies) = (metrics(group), latencies(group));
+    let unit = |name: &String| {
+        let known = METRICS.iter().find(|metric| metric.name == name);
+        known.map_or_else(
+            || name.clone(),
+            |metric| match metric.unit {
+                unit if name.starts_with(unit) => name.clone(),
+                unit => format!("{name} ({unit})"),
+            },
+        )
+    };
+    let of_latency = latencies
+        .iter()
+        .flat_map(|name| [format!("{name} p50 (ns)"), format!("{name} p99 (ns)")]);
+    let numbers: Vec<String> = metrics.iter().map(unit).chain(of_latency).collect();
+    let mut table = Table::of(labels.iter().cloned(), numbers);
+    for place in group {
+        let words = labels.iter().map(|label| place.label(label).to_owned());
+        let absent = || "absent".to_owned();
+        let figures = metrics.iter().map(|name| {
+            let of = place.figures.get(name);
+            of.map_or_else(absent, |of| match of.interval() {
+                Some(range) => format!(
+                    "{} ({} to {})",
+                    figure(of.value),
+                    figure(range.low),
+                    figure(range.high)
+                ),
+                None => figure(of.value),
+            })
+        });
+        let times = latencies.iter().flat_map(|name| {
+            let of = place.latencies.get(name);
+            [0.5, 0.99].map(|quantile| {
+                of.map_or_else(absent, |of| grouped(of.value_at_quantile(quantile) as f64))
+            })
+        });
+        table.row(words.chain(figures).chain(times));
+    }
+    table
+}
