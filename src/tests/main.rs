@@ -24,6 +24,7 @@ mod lab;
 mod record;
 mod recording;
 mod run;
+mod schemas;
 mod static_probes;
 mod store;
 mod suites;
