@@ -16,6 +16,7 @@ use tempfile::TempDir;
 use crate::run::HWPTOP;
 
 mod following;
+mod grafana;
 mod metrics;
 mod otlp;
 mod played;

@@ -1,5 +1,5 @@
-//! Python's HdrHistogram, OpenTelemetry's own messages and JSON Schema: implementations that share nothing with those
-//! that hwptop writes with.
+//! Python's HdrHistogram and JSON Schema, OpenTelemetry's own messages and Grafana's types: implementations that share
+//! nothing with those that hwptop writes with.
 
 use anyhow::{Context as _, Result, bail};
 use std::path::PathBuf;
@@ -12,16 +12,17 @@ use crate::setup::Install;
 /// How the tests that use them get the Python that has them.
 pub(crate) const VARIABLE: &str = "HWPTOP_PYTHON";
 
-const PACKAGES: [&str; 5] = [
+const PACKAGES: [&str; 6] = [
     "hdrhistogram==0.10.8",
     "opentelemetry-proto==1.45.2",
     "googleapis-common-protos==1.76.0",
     "protobuf==7.36.2",
     "jsonschema==4.26.0",
+    "grafana-foundation-sdk==1769699998!10.1.0",
 ];
 
 /// What is in these packages and used.
-const USED: &str = "import jsonschema, hdrh.log, opentelemetry.proto.collector.metrics.v1.metrics_service_pb2, google.rpc.status_pb2";
+const USED: &str = "import jsonschema, grafana_foundation_sdk, hdrh.log, opentelemetry.proto.collector.metrics.v1.metrics_service_pb2, google.rpc.status_pb2";
 
 /// A Python with the packages: one of its own in xtask's cache, made once.
 ///

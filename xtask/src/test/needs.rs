@@ -15,7 +15,7 @@ use super::privilege;
 type Check = fn(&Repo, Install) -> Result<(), String>;
 
 /// What a test may need, as its `#[ignore = "needs root: loads eBPF"]` begins.
-const NEEDS: [(&str, Check); 10] = [
+const NEEDS: [(&str, Check); 11] = [
     ("needs root", |_, _| privilege::check()),
     ("needs hardware counters", |_, _| {
         privilege::hardware_counters()
@@ -23,6 +23,7 @@ const NEEDS: [(&str, Check); 10] = [
     ("needs Python's hdrhistogram", python),
     ("needs Python's OpenTelemetry", python),
     ("needs Python's jsonschema", python),
+    ("needs Python's Grafana types", python),
     ("needs man", |_, _| packaged("man", "man-db")),
     ("needs promtool", |_, _| packaged("promtool", "prometheus")),
     ("needs prometheus", |_, _| {
