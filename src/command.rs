@@ -23,8 +23,8 @@ mod top;
 
 pub(crate) use agent::agent;
 pub(crate) use bench::{
-    agent_cost, attach_cost, batching, dashboard as bench_dashboard, front_end, integrity,
-    list_suites, policies, power, probe_cost,
+    agent_cost, attach_cost, batching, bench_replay, dashboard as bench_dashboard, front_end,
+    integrity, list_suites, policies, power, probe_cost,
 };
 pub(crate) use compare::compare;
 pub(crate) use completions::completions;

@@ -27,6 +27,7 @@ pub mod run_file;
 mod script;
 pub mod staged;
 pub mod statistics;
+pub mod steadiness;
 pub mod store;
 pub mod suite;
 mod terminal;

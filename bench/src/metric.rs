@@ -81,6 +81,19 @@ pub const LATENCIES: &[Metric] = &[
         "from a guest's sync to its completion, as a vCPU sees it",
     ),
     metric(
+        "response_latency",
+        "ns",
+        LOWER,
+        "from when a guest's group of commands was due at a fixed rate to its sync's completion: \
+         without coordinated omission",
+    ),
+    metric(
+        "service_latency",
+        "ns",
+        LOWER,
+        "from when the group was submitted to its sync's completion",
+    ),
+    metric(
         "attach_latency",
         "ns",
         LOWER,
@@ -135,6 +148,18 @@ pub const METRICS: &[Metric] = &[
         "commands in them, without the sync that ends each",
     ),
     metric("elapsed", "ns", None, "wall time of what was measured"),
+    metric(
+        "steady",
+        "ratio",
+        None,
+        "1 where the rounds became steady, 0 where they never did",
+    ),
+    metric(
+        "steady_from_share",
+        "ratio",
+        None,
+        "the part of the rounds that was before they were steady",
+    ),
     metric(
         "instructions",
         "instructions",
@@ -194,7 +219,7 @@ pub const METRICS: &[Metric] = &[
         "guest_entries",
         "entries",
         None,
-        "entries invalidated by the guest's queue",
+        "entries that guests' queues asked for: their commands without syncs",
     ),
     metric(
         "guest_elapsed",
@@ -209,6 +234,24 @@ pub const METRICS: &[Metric] = &[
         "commands of the guest, syncs included",
     ),
     metric("guest_syncs", "syncs", None, "syncs of the guest"),
+    metric(
+        "entries_per_s",
+        "entries/s",
+        HIGHER,
+        "commands of guests done, syncs left out",
+    ),
+    metric(
+        "offered_entries_per_s",
+        "entries/s",
+        None,
+        "that were due at a fixed rate",
+    ),
+    metric(
+        "groups_not_started",
+        "groups",
+        None,
+        "groups of commands that were due and never came to their turn",
+    ),
     metric("guest_commands_per_s", "commands/s", HIGHER, "of the guest"),
     metric(
         "entries_per_request",

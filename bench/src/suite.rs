@@ -10,6 +10,8 @@ mod integrity;
 mod kernel_cost;
 mod policies;
 mod probe_cost;
+mod queues;
+mod replay;
 
 pub use agent_cost::{
     AgentCost, AgentCostConfig, AgentCostError, Doing, Events, Looking, MillionEvents, On, Scaling,
@@ -29,11 +31,13 @@ pub use integrity::{Check, Finding, Integrity, IntegrityError, integrity};
 pub use kernel_cost::{
     COST_BATCHES, KernelCost, KernelCostError, KernelCosts, KernelVariant, kernel_cost,
 };
-pub use policies::{Delivery, PoliciesError, PolicyPoint, VCPUS, policies};
+pub use policies::{Delivery, PoliciesConfig, PoliciesError, PolicyPoint, VCPUS, policies};
 pub use probe_cost::{Absent, ProbeCost, ProbeCostError, Variant, VariantCost, probe_cost};
+pub use queues::{GuestsOn, GuestsOnError, WorkloadError};
+pub use replay::{Load, ReplayConfig, ReplayPoint, ReplayedError, replay};
 
 /// Name and purpose of every suite, as `hwptop bench list` prints them.
-pub const SUITES: [(&str, &str); 8] = [
+pub const SUITES: [(&str, &str); 9] = [
     (
         "batching",
         "what a batch of 1 to 1024 entries costs, per entry",
@@ -41,6 +45,10 @@ pub const SUITES: [(&str, &str); 8] = [
     (
         "policies",
         "what single, array and coalesce make of captured streams, with 1 to 8 vCPUs",
+    ),
+    (
+        "replay",
+        "how long captured guests wait, as fast as they can and at fixed rates, by policy",
     ),
     (
         "front-end",

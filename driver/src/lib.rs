@@ -129,7 +129,7 @@ pub use policy::{CostModel, Policy};
 pub use replay::{
     AssignedGuest, Guest, ModelledBackend, ReplayError, SharedGuest, Step, Stream, VirtualIommu,
     decorated_guest, decorated_selftest_guest, decorated_vfio_guest, guest_on, modelled_guest,
-    selftest_guest, shared_guest, vfio_guest,
+    selftest_guest, shared_guest, shared_selftest_guest, shared_vfio_guest, vfio_guest,
 };
 pub use rings::{
     AmdRing, AssignedCounts, AssignedQueue, AssignedQueueError, InlineQueue, SmmuV3Ring,

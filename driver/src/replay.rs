@@ -19,6 +19,9 @@ pub use error::ReplayError;
 pub use guest::{Guest, Step};
 pub use iommu::VirtualIommu;
 pub use machine::{ModelledBackend, decorated_guest, guest_on, modelled_guest, shared_guest};
-pub use real::{decorated_selftest_guest, decorated_vfio_guest, selftest_guest, vfio_guest};
+pub use real::{
+    decorated_selftest_guest, decorated_vfio_guest, selftest_guest, shared_selftest_guest,
+    shared_vfio_guest, vfio_guest,
+};
 pub use shared::SharedGuest;
 pub use stream::Stream;

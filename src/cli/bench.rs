@@ -1,7 +1,7 @@
 use std::{ffi::OsString, path::PathBuf, time::Duration};
 
 use clap::{ArgAction, Args, CommandFactory as _, Subcommand};
-use hwptop_bench::suite::Sizes;
+use hwptop_bench::suite::{Load, Sizes};
 use hwptop_driver::Policy;
 
 use super::{Cli, Format, interval, policy, show::size};
@@ -28,13 +28,25 @@ pub(crate) enum BenchCommand {
     #[command(after_help = example!("batching --target selftest -o run.json"))]
     Batching(BatchingArgs),
     /// What single, array and coalesce make of captured streams, with 1, 2, 4 and 8
-    /// vCPUs that share one guest queue; modelled
+    /// vCPUs that share one guest queue
     ///
     /// Beside each capture a guest is measured that unmaps 2 MiB page by page before each
-    /// sync; on SMMUv3, for comparison, also a queue of hardware's that the guest fills
-    /// itself, without requests (hw-queue).
+    /// sync; on a modelled SMMUv3, for comparison, also a queue of hardware's that the guest fills
+    /// itself, without requests (hw-queue). On selftest and vfio the real /dev/iommu takes the
+    /// requests; what its hardware's queue gets is not counted then.
     #[command(after_help = example!("policies --capture smmuv3-nvme-strict"))]
     Policies(PoliciesArgs),
+    /// How long guests wait for their invalidations when captured streams are replayed: as fast as
+    /// they can, and at fixed rates
+    ///
+    /// Each point is first a closed loop: a vCPU submits the next group of commands when the sync of
+    /// the last one completed. Then open loops: a group is due at a fixed rate, whether or not the
+    /// one before has completed, and its response is timed from when it was due. So what a stall
+    /// delays is seen to wait (no coordinated omission); the time from when it was really submitted
+    /// stands beside it. What was due and never came to its turn, because the rate is more than can
+    /// be done, counts with how long it had waited.
+    #[command(after_help = example!("replay --capture smmuv3-nvme-strict --rate 80%,100% --policy array"))]
+    Replay(BenchReplayArgs),
     /// What the driver's front end takes per guest command, without a backend
     #[command(after_help = example!("front-end --rounds 101 --format csv"))]
     FrontEnd(FrontEndArgs),
@@ -217,12 +229,48 @@ fn percent(text: &str) -> Result<f64, String> {
 
 #[derive(Args, Debug)]
 pub(crate) struct PoliciesArgs {
+    /// Where the guests are: model[:vtd|smmuv3|amdvi], selftest[:vtd|smmuv3|amdvi] or
+    /// vfio:/dev/vfio/devices/vfioN; one at a time, whatever instances=N says [default: model]
+    #[arg(long, value_name = "T")]
+    pub(crate) target: Option<Target>,
     /// Captured guest stream: a file (.csv or .csv.gz) or a built-in name; repeat it
     /// for more [default: all built-in ones]
     #[arg(long, value_name = "FILE")]
     pub(crate) capture: Vec<PathBuf>,
     /// Measure each stream, number of vCPUs and policy for this long, 10ms to 1h
     #[arg(long, value_name = "TIME", default_value = "200ms", value_parser = interval)]
+    pub(crate) time: Duration,
+    #[command(flatten)]
+    pub(crate) runs: RunsArgs,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct BenchReplayArgs {
+    /// Where the guests are: model[:vtd|smmuv3|amdvi], selftest[:vtd|smmuv3|amdvi] or
+    /// vfio:/dev/vfio/devices/vfioN; one at a time, whatever instances=N says
+    #[arg(long, value_name = "T", default_value = "model")]
+    pub(crate) target: Target,
+    /// Captured guest stream: a file (.csv or .csv.gz) or a built-in name; repeat it
+    /// for more [default: all built-in ones that the target takes]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) capture: Vec<PathBuf>,
+    /// Batching policies: single, array, coalesce
+    #[arg(long, value_name = "POLICY[,…]", value_delimiter = ',', value_parser = policy, default_value = "single,array,coalesce")]
+    pub(crate) policy: Vec<Policy>,
+    /// vCPUs that share the guest's queue, 1 to 64
+    #[arg(long, value_name = "N[,N…]", value_delimiter = ',', default_value = "1", value_parser = clap::value_parser!(u16).range(1..=64))]
+    pub(crate) vcpus: Vec<u16>,
+    /// Rates of the open loops: entries (the guest's commands without its syncs) per second, all
+    /// vCPUs together, or a percentage of what the closed loop got done
+    #[arg(
+        long,
+        value_name = "RATE[,…]",
+        value_delimiter = ',',
+        default_value = "50%,80%"
+    )]
+    pub(crate) rate: Vec<Load>,
+    /// Measure each stream, number of vCPUs, policy and rate for this long, 10ms to 1h
+    #[arg(long, value_name = "TIME", default_value = "500ms", value_parser = interval)]
     pub(crate) time: Duration,
     #[command(flatten)]
     pub(crate) runs: RunsArgs,

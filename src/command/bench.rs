@@ -9,15 +9,15 @@ use std::{
 
 use hwptop_bench::run_file::Kind;
 use hwptop_bench::suite::{
-    FrontEndPoint, PolicyPoint, ProbeCost, SUITES, Variant, front_end as run_front_end,
-    policies as run_policies, probe_cost as run_probe_cost,
+    FrontEndPoint, ProbeCost, SUITES, Variant, front_end as run_front_end,
+    probe_cost as run_probe_cost,
 };
 use hwptop_driver::Policy;
 
 use super::captures::open_captures;
 use super::signals::stop_flag;
 use crate::{
-    cli::{Format, FrontEndArgs, PoliciesArgs, ProbeCostArgs},
+    cli::{Format, FrontEndArgs, ProbeCostArgs},
     failure::Failure,
 };
 
@@ -26,8 +26,11 @@ mod attach;
 mod batching;
 mod dashboard;
 mod kernel;
+mod on;
+mod policies;
 mod power;
 mod print;
+mod replay;
 mod several;
 
 pub(crate) use agent::agent_cost;
@@ -35,8 +38,10 @@ pub(crate) use attach::attach_cost;
 pub(crate) use batching::batching;
 pub(crate) use dashboard::dashboard;
 pub(crate) use kernel::integrity;
+pub(crate) use policies::policies;
 pub(crate) use power::power;
-use several::{Measured, draft, keep_inputs, several};
+pub(crate) use replay::bench_replay;
+use several::{Measured, draft, keep_inputs, left, probes, several};
 
 /// The revision of the source that this binary is of, where it was built in its repository.
 const REVISION: Option<&str> = option_env!("HWPTOP_REVISION");
@@ -52,57 +57,6 @@ pub(crate) fn list_suites() -> Result<(), Failure> {
 /// The files of `--capture`, for what is not to replace them.
 fn captured(captures: &[PathBuf]) -> impl Iterator<Item = (&str, &Path)> {
     captures.iter().map(|file| ("--capture", &**file))
-}
-
-pub(crate) fn policies(args: &PoliciesArgs) -> Result<(), Failure> {
-    keep_inputs(&args.runs, captured(&args.capture))?;
-    let captures = open_captures(&args.capture)?;
-    if args.runs.is_several() {
-        return several(&args.runs);
-    }
-    let draft = draft(&args.runs)?;
-    let started = SystemTime::now();
-    let stop = stop_flag()?;
-    let progress = Progress::start();
-    let mut all = 0;
-    let points = run_policies(
-        &captures,
-        args.time,
-        &stop,
-        |stream, vcpus, delivery, point| {
-            all = point.1;
-            progress.show(&format!(
-                "point {} of {all}: {stream}, {vcpus} vCPUs, {delivery}",
-                point.0 + 1
-            ));
-        },
-    )
-    .map_err(|error| {
-        if error.is_the_machines() {
-            Failure::cannot(error)
-        } else {
-            Failure::input(error)
-        }
-    })?;
-    progress.clear();
-    let measured = Measured {
-        suite: "policies",
-        target: None,
-        kind: Kind::Modelled,
-        settings: BTreeMap::new(),
-        started,
-        points: points.iter().map(PolicyPoint::point).collect(),
-        is_complete: points.len() == all,
-    };
-    measured.write(draft, &args.runs)?;
-    print::policies(&mut io::stdout().lock(), &points, args.runs.format)?;
-    if points.len() == all {
-        return Ok(());
-    }
-    Err(Failure::Interrupted(anyhow::anyhow!(
-        "stopped; {} of {all} points are measured",
-        points.len()
-    )))
 }
 
 pub(crate) fn front_end(args: &FrontEndArgs) -> Result<(), Failure> {
@@ -129,8 +83,10 @@ pub(crate) fn front_end(args: &FrontEndArgs) -> Result<(), Failure> {
         suite: "front-end",
         target: None,
         kind: Kind::Hardware,
+        timing_profile: None,
         settings: BTreeMap::new(),
         started,
+        probes: Vec::new(),
         points: points.iter().map(FrontEndPoint::point).collect(),
         is_complete,
     };
@@ -168,8 +124,10 @@ pub(crate) fn probe_cost(args: &ProbeCostArgs) -> Result<(), Failure> {
         suite: "probe-cost",
         target: None,
         kind: Kind::Hardware,
+        timing_profile: None,
         settings: BTreeMap::new(),
         started,
+        probes: probes(["none", "empty static probes", "static probes", "bpftrace"]),
         points: cost.points(),
         is_complete: true,
     };
@@ -207,6 +165,19 @@ impl Progress {
         } else {
             writeln!(err, "{seconds:>4} s  {what}")
         };
+    }
+
+    /// Says which point of how many is measured, and how long the others will take.
+    pub(super) fn point(&self, (done, all): (usize, usize), what: &str) {
+        let count = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);
+        let left = match done {
+            0 => String::new(),
+            _ => {
+                let left = left(self.started.elapsed(), count(done), count(all));
+                format!(", about {left} left")
+            }
+        };
+        self.show(&format!("point {} of {all}: {what}{left}", done + 1));
     }
 
     pub(super) fn clear(&self) {

@@ -2,52 +2,57 @@
 //! 8 vCPUs that share one guest queue.
 
 use std::{
-    sync::{
-        Barrier,
-        atomic::{AtomicBool, Ordering},
-    },
-    thread::{self, ScopedJoinHandle},
-    time::{Duration, Instant},
+    sync::atomic::{AtomicBool, Ordering},
+    time::Duration,
 };
 
-use hdrhistogram::Histogram;
-use hwptop_agent::{SourceError, ThreadCounters, nanos, snapshot::latency_histogram};
-use hwptop_driver::{Capture, CaptureError, ReplayError};
+use hwptop_abi::Vendor;
+use hwptop_agent::{SourceError, snapshot::latency_histogram};
+use hwptop_driver::{AssignedGuest, Capture, Policy, ReplayError, TimingProfile};
 
-mod machine;
 mod point;
-mod workload;
 
-use machine::{Counted, Machine, machine};
 pub use point::{Delivery, PolicyPoint};
-use workload::Workload;
+
+use super::queues::{
+    Counted, Crew, Done, Ground, GuestsOn, GuestsOnError, Queue, Workload, WorkloadError,
+};
+use crate::steadiness::{ROUNDS, Steadiness};
 
 /// How many vCPUs share the queue.
 pub const VCPUS: [usize; 4] = [1, 2, 4, 8];
 
+/// What to measure.
+#[derive(Clone, Debug)]
+pub struct PoliciesConfig {
+    /// Where the guests are.
+    pub on: GuestsOn,
+    /// Whose; none: those of the captures.
+    pub vendor: Option<Vendor>,
+    /// Streams in the place of the built-in ones, if any.
+    pub captures: Vec<Capture>,
+    /// Under which policies.
+    pub policies: Vec<Policy>,
+    /// How long each point.
+    pub time: Duration,
+}
+
 /// Why the suite ended early.
 #[derive(Debug, thiserror::Error)]
 pub enum PoliciesError {
-    /// A built-in capture could not be read.
+    /// There can be no guest.
     #[error(transparent)]
-    Capture(#[from] CaptureError),
-    /// A capture cannot be replayed.
-    #[error("{stream}: {source}")]
-    Stream {
-        /// The capture.
-        stream: String,
-        /// The reason.
-        source: Box<ReplayError>,
-    },
+    Target(#[from] GuestsOnError),
+    /// A stream cannot be replayed.
+    #[error(transparent)]
+    Workload(#[from] WorkloadError),
     /// A guest could not be set up, or not go on.
-    #[error("{stream}, {vcpus} vCPUs, {delivery}: {source}")]
+    #[error("{stream}, {vcpus} vCPUs: {source}")]
     Guest {
         /// The stream.
         stream: String,
         /// The vCPUs.
         vcpus: usize,
-        /// The delivery.
-        delivery: Delivery,
         /// The reason.
         source: Box<ReplayError>,
     },
@@ -62,87 +67,80 @@ impl PoliciesError {
     pub fn is_the_machines(&self) -> bool {
         match self {
             Self::Read(_) => true,
-            Self::Guest { source, .. } | Self::Stream { source, .. } => source.is_the_machines(),
-            Self::Capture(_) => false,
+            Self::Target(error) => error.is_the_machines(),
+            Self::Guest { source, .. } => source.is_the_machines(),
+            Self::Workload(error) => error.is_the_machines(),
         }
     }
 }
 
 /// Measures every stream with every number of vCPUs and every delivery that it can
-/// have, or what it could before `stop` was set; the deliveries directly after each
-/// other, so that they can be compared. `captures` takes the place of the built-in
-/// ones if it is not empty. `progress` is told stream, vCPUs, delivery and how many
-/// points are done of how many.
+/// have, or what it could before `stop` was set; the deliveries in turns, so that they
+/// can be compared. `progress` is told stream, vCPUs and how many points are done of how many.
 ///
 /// # Errors
-/// [`PoliciesError`], naming stream, vCPUs and delivery.
+/// [`PoliciesError`], naming stream and vCPUs.
 pub fn policies(
-    captures: &[Capture],
-    time: Duration,
+    config: &PoliciesConfig,
     stop: &AtomicBool,
-    mut progress: impl FnMut(&str, usize, Delivery, (usize, usize)),
+    mut progress: impl FnMut(&str, usize, (usize, usize)),
 ) -> Result<Vec<PolicyPoint>, PoliciesError> {
-    let workloads = Workload::all(captures)?;
-    let deliveries = |workload: &Workload| -> &[Delivery] {
-        let count = Delivery::ALL.len();
-        &Delivery::ALL[..if workload.has_hw_queue {
-            count
-        } else {
-            count - 1
-        }]
+    let ground = config.on.open(config.vendor)?;
+    let workloads = Workload::all(&config.captures, ground.vendor)?;
+    let deliveries = |workload: &Workload| -> Vec<Delivery> {
+        let requests = config.policies.iter().copied().map(Delivery::Requests);
+        let has_hw_queue = workload.has_hw_queue && ground.is_modelled();
+        let hw_queue = has_hw_queue.then_some(Delivery::HwQueue);
+        requests.chain(hw_queue).collect()
     };
-    let rows: usize = workloads.iter().map(|w| deliveries(w).len()).sum();
+    let rows: usize = workloads.iter().map(|one| deliveries(one).len()).sum();
     let all = rows * VCPUS.len();
     let mut points = Vec::new();
     for workload in &workloads {
         for vcpus in VCPUS {
-            let run = Run {
+            progress(&workload.name, vcpus, (points.len(), all));
+            let place = Place {
+                ground: &ground,
                 workload,
                 vcpus,
-                time: time / ROUNDS,
+                time: config.time,
                 stop,
             };
-            let mut benches = Vec::new();
-            for &delivery in deliveries(workload) {
-                let at = |error: Broken| error.at(workload, vcpus, delivery);
-                let machine = machine(workload, delivery).map_err(at)?;
-                benches.push(Bench::new(&run, delivery, machine).map_err(at)?);
+            let measured = place.measure(&deliveries(workload));
+            let measured = measured.map_err(|broken| broken.at(workload, vcpus))?;
+            if stop.load(Ordering::Relaxed) {
+                return Ok(points);
             }
-            // A round of each in turn: what else the machine does hits all alike.
-            for _ in 0..ROUNDS {
-                for (at, bench) in benches.iter_mut().enumerate() {
-                    let delivery = bench.point.delivery;
-                    progress(&workload.name, vcpus, delivery, (points.len() + at, all));
-                    let result = bench.round(&run);
-                    result.map_err(|error| error.at(workload, vcpus, delivery))?;
-                    if stop.load(Ordering::Relaxed) {
-                        return Ok(points);
-                    }
-                }
-            }
-            for bench in benches {
-                let delivery = bench.point.delivery;
-                let point = bench.finish();
-                points.push(point.map_err(|error| error.at(workload, vcpus, delivery))?);
-            }
+            points.extend(measured);
         }
     }
     Ok(points)
 }
 
-/// What goes wrong at one point.
+/// What goes wrong at one place.
 enum Broken {
     Guest(ReplayError),
     Read(SourceError),
 }
 
+impl From<ReplayError> for Broken {
+    fn from(error: ReplayError) -> Self {
+        Self::Guest(error)
+    }
+}
+
+impl From<SourceError> for Broken {
+    fn from(error: SourceError) -> Self {
+        Self::Read(error)
+    }
+}
+
 impl Broken {
-    fn at(self, workload: &Workload, vcpus: usize, delivery: Delivery) -> PoliciesError {
+    fn at(self, workload: &Workload, vcpus: usize) -> PoliciesError {
         match self {
             Self::Guest(source) => PoliciesError::Guest {
                 stream: workload.name.clone(),
                 vcpus,
-                delivery,
                 source: Box::new(source),
             },
             Self::Read(error) => error.into(),
@@ -150,138 +148,118 @@ impl Broken {
     }
 }
 
-/// Rounds of each point.
-const ROUNDS: u32 = 5;
-
-/// The vCPUs of one point.
-struct Run<'a> {
+/// A stream with a number of vCPUs: its deliveries are measured in turns.
+struct Place<'a> {
+    ground: &'a Ground,
     workload: &'a Workload,
     vcpus: usize,
     time: Duration,
     stop: &'a AtomicBool,
 }
 
-/// What one vCPU did.
-struct Vcpu {
-    latency: Histogram<u64>,
-    instructions: Option<u64>,
-}
-
 /// One delivery that is being measured.
-struct Bench {
-    machine: Box<dyn Machine>,
-    before: Counted,
-    point: PolicyPoint,
+struct Turns<'a> {
+    delivery: Delivery,
+    crew: Crew<'a>,
+    counted: Counted,
+    done: Vec<Done>,
 }
 
-impl Bench {
-    /// Warms up.
-    fn new(
-        run: &Run<'_>,
-        delivery: Delivery,
-        mut machine: Box<dyn Machine>,
-    ) -> Result<Self, Broken> {
-        run.all_vcpus(&*machine)?;
-        Ok(Self {
-            before: machine.read()?,
-            machine,
-            point: PolicyPoint {
-                stream: run.workload.name.clone(),
-                vendor: run.workload.stream.vendor(),
-                vcpus: run.vcpus,
-                delivery,
-                guest_commands: 0,
-                syncs: 0,
-                requests: 0,
-                entries: 0,
-                submissions: 0,
-                commands: 0,
-                sync_latency: latency_histogram(),
-                request_latency: latency_histogram(),
-                instructions: Some(0),
-                elapsed: Duration::ZERO,
-            },
-        })
+impl Place<'_> {
+    /// Nothing of use where it is stopped.
+    fn measure(&self, deliveries: &[Delivery]) -> Result<Vec<PolicyPoint>, Broken> {
+        let stream = &self.workload.stream;
+        // One queue for all policies: some IOMMUs take one guest at a time.
+        let mut requests = [self.ground.queue(stream, 0)?];
+        let mut assigned = match deliveries.contains(&Delivery::HwQueue) {
+            true => self.assigned()?,
+            false => None,
+        };
+        let mut turns: Vec<_> = deliveries.iter().map(|&of| self.turns(of)).collect();
+        for round in 0..=ROUNDS {
+            for turn in &mut turns {
+                let queues = match (turn.delivery, &mut assigned) {
+                    (Delivery::HwQueue, Some(assigned)) => assigned,
+                    _ => &mut requests,
+                };
+                // The first is warm-up.
+                self.turn(turn, queues, round == 0)?;
+                if self.stop.load(Ordering::Relaxed) {
+                    return Ok(Vec::new());
+                }
+            }
+        }
+        Ok(turns.into_iter().map(|turns| self.point(turns)).collect())
     }
 
-    fn round(&mut self, run: &Run<'_>) -> Result<(), Broken> {
-        let start = Instant::now();
-        let vcpus = run.all_vcpus(&*self.machine)?;
-        self.point.elapsed += start.elapsed();
-        for vcpu in vcpus {
-            self.point.sync_latency += &vcpu.latency;
-            let sum = self.point.instructions.zip(vcpu.instructions);
-            self.point.instructions = sum.map(|(sum, more)| sum + more);
+    fn assigned(&self) -> Result<Option<[Box<dyn Queue>; 1]>, ReplayError> {
+        let stream = &self.workload.stream;
+        let profile = TimingProfile::of(stream.vendor());
+        let guest = AssignedGuest::new(stream, 0, &profile)?;
+        Ok(guest.map(|guest| -> [Box<dyn Queue>; 1] { [Box::new(guest)] }))
+    }
+
+    fn turns(&self, delivery: Delivery) -> Turns<'_> {
+        Turns {
+            delivery,
+            crew: Crew::new(&self.workload.units, self.vcpus, self.stop),
+            counted: Counted::default(),
+            done: Vec::new(),
+        }
+    }
+
+    fn turn(
+        &self,
+        turns: &mut Turns<'_>,
+        queues: &mut [Box<dyn Queue>; 1],
+        is_warm_up: bool,
+    ) -> Result<(), Broken> {
+        if let Delivery::Requests(policy) = turns.delivery {
+            queues[0].set_policy(policy);
+        }
+        let time = if is_warm_up {
+            self.time / 5
+        } else {
+            self.time / ROUNDS
+        };
+        let before = queues[0].read()?;
+        let done = turns.crew.closed(queues, self.vcpus, time)?;
+        if !is_warm_up {
+            let counted = queues[0].read()?.since(&before);
+            turns.counted.add(&counted);
+            turns.done.push(done);
         }
         Ok(())
     }
 
-    fn finish(mut self) -> Result<PolicyPoint, Broken> {
-        let (before, after) = (&self.before, self.machine.read()?);
-        let request = after.request.since(&before.request);
-        let submission = after.submission.since(&before.submission);
-        Ok(PolicyPoint {
-            guest_commands: after.guest_commands - before.guest_commands,
-            syncs: after.syncs - before.syncs,
-            requests: request.0.seen,
-            entries: request.0.items,
-            submissions: submission.0.seen,
-            commands: submission.0.items,
-            request_latency: request.latency(),
-            ..self.point
-        })
-    }
-}
-
-impl Run<'_> {
-    /// Lets the vCPUs replay for a round.
-    fn all_vcpus(&self, machine: &dyn Machine) -> Result<Vec<Vcpu>, Broken> {
-        let barrier = Barrier::new(self.vcpus);
-        let results: Vec<_> = thread::scope(|scope| {
-            let threads: Vec<_> = (0..self.vcpus)
-                .map(|vcpu| {
-                    let barrier = &barrier;
-                    scope.spawn(move || {
-                        barrier.wait();
-                        self.one_vcpu(machine, vcpu)
-                    })
-                })
-                .collect();
-            threads.into_iter().map(ScopedJoinHandle::join).collect()
-        });
-        results
-            .into_iter()
-            .map(|result| match result {
-                Ok(result) => result.map_err(Broken::Guest),
-                Err(panic) => std::panic::resume_unwind(panic),
-            })
-            .collect()
-    }
-
-    /// One vCPU replays the stream in a closed loop, beginning at its share of it.
-    fn one_vcpu(&self, machine: &dyn Machine, vcpu: usize) -> Result<Vcpu, ReplayError> {
-        let mut latency = latency_histogram();
-        let mut counters = ThreadCounters::open();
-        let counting = counters.as_mut().is_some_and(|c| c.start().is_ok());
-        let units = &self.workload.units;
-        let first = units.len() * vcpu / self.vcpus;
-        let begin = Instant::now();
-        for (round, unit) in (1_u32..).zip(units.iter().cycle().skip(first)) {
-            let start = Instant::now();
-            machine.submit(vcpu, round, unit)?;
-            latency.saturating_record(nanos(start.elapsed()));
-            if begin.elapsed() >= self.time || self.stop.load(Ordering::Relaxed) {
-                break;
-            }
+    fn point(&self, turns: Turns<'_>) -> PolicyPoint {
+        let mut sync_latency = latency_histogram();
+        let (mut instructions, mut elapsed) = (Some(0), Duration::ZERO);
+        for done in &turns.done {
+            sync_latency += &done.latency;
+            elapsed += done.elapsed;
+            instructions = instructions.zip(done.instructions).map(|(a, b)| a + b);
         }
-        let counted = counters
-            .as_mut()
-            .filter(|_| counting)
-            .and_then(ThreadCounters::stop);
-        Ok(Vcpu {
-            latency,
-            instructions: counted.map(|counted| counted.instructions),
-        })
+        let each = |done: &Done| done.elapsed.as_secs_f64() / done.entries as f64;
+        let counted = turns.counted;
+        let submission = counted.submission.as_ref().map(|of| &of.0);
+        PolicyPoint {
+            stream: self.workload.name.clone(),
+            vendor: self.workload.stream.vendor(),
+            vcpus: self.vcpus,
+            delivery: turns.delivery,
+            guest_commands: counted.guest_commands,
+            syncs: counted.syncs,
+            requests: counted.request.0.seen,
+            entries: counted.request.0.items,
+            submissions: submission.map(|of| of.seen),
+            commands: submission.map(|of| of.items),
+            sync_latency,
+            request_latency: counted.request.latency(),
+            instructions,
+            elapsed,
+            steadiness: Steadiness::of(&turns.done.iter().map(each).collect::<Vec<_>>()),
+        }
     }
 }
 

@@ -7,6 +7,7 @@ use hwptop_abi::{InstanceArg, Vendor};
 use super::error::ReplayError;
 use super::guest::Guest;
 use super::iommu::Targets;
+use super::shared::SharedGuest;
 use super::stream::Stream;
 use crate::iommufd::{Context, Error, Selftest, SelftestBackend, VfioBackend, VfioDevice};
 use crate::{Backend, Counters, DeviceId};
@@ -45,6 +46,21 @@ pub fn decorated_selftest_guest<B: Backend>(
     guest(stream, instance, around_backend(backend), &targets)
 }
 
+/// As [`decorated_selftest_guest`], for a guest whose vCPUs share the queue.
+///
+/// # Errors
+/// As [`selftest_guest`].
+pub fn shared_selftest_guest<B: Backend>(
+    context: &Context,
+    stream: &Stream,
+    number: u16,
+    around_backend: impl FnOnce(SelftestBackend) -> B,
+) -> Result<SharedGuest<B>, ReplayError> {
+    let (backend, targets) = mock(context, stream)?;
+    let instance = InstanceArg::new(number, stream.vendor(), true);
+    shared(stream, instance, around_backend(backend), &targets)
+}
+
 /// A guest on a real IOMMU that offers nesting, with this `number`: what the stream's
 /// commands address are objects of it. The stream must be of the IOMMU's vendor and
 /// name one device at most, which is the one that is called so in the guest.
@@ -70,6 +86,52 @@ pub fn decorated_vfio_guest<B: Backend>(
     number: u16,
     around_backend: impl FnOnce(VfioBackend) -> B,
 ) -> Result<Guest<B>, ReplayError> {
+    let (backend, targets) = nested(device, stream)?;
+    let instance = InstanceArg::new(number, stream.vendor(), false);
+    guest(stream, instance, around_backend(backend), &targets)
+}
+
+/// As [`decorated_vfio_guest`], for a guest whose vCPUs share the queue.
+///
+/// # Errors
+/// As [`vfio_guest`].
+pub fn shared_vfio_guest<B: Backend>(
+    device: &VfioDevice,
+    stream: &Stream,
+    number: u16,
+    around_backend: impl FnOnce(VfioBackend) -> B,
+) -> Result<SharedGuest<B>, ReplayError> {
+    let (backend, targets) = nested(device, stream)?;
+    let instance = InstanceArg::new(number, stream.vendor(), false);
+    shared(stream, instance, around_backend(backend), &targets)
+}
+
+fn guest<B: Backend>(
+    stream: &Stream,
+    instance: InstanceArg,
+    backend: B,
+    targets: &Targets,
+) -> Result<Guest<B>, ReplayError> {
+    let counters = Arc::new(Counters::new(stream.vendor()));
+    let mut guest = Guest::new(stream.clone(), instance, backend, counters)?;
+    guest.iommu_mut().attach(targets);
+    Ok(guest)
+}
+
+fn shared<B: Backend>(
+    stream: &Stream,
+    instance: InstanceArg,
+    backend: B,
+    targets: &Targets,
+) -> Result<SharedGuest<B>, ReplayError> {
+    let counters = Arc::new(Counters::new(stream.vendor()));
+    let mut guest = SharedGuest::new(stream.clone(), instance, backend, counters)?;
+    guest.iommu_mut().attach(targets);
+    Ok(guest)
+}
+
+/// The objects of the IOMMU behind `device` that a stream needs.
+fn nested(device: &VfioDevice, stream: &Stream) -> Result<(VfioBackend, Targets), ReplayError> {
     at_most(1, stream)?;
     let backend = match stream.vendor() {
         Vendor::SmmuV3 => device.vsmmu(names(stream)[0]),
@@ -84,20 +146,7 @@ pub fn decorated_vfio_guest<B: Backend>(
             .map(|(&(did, pasid), &hwpt)| (did, pasid, hwpt))
             .collect(),
     };
-    let instance = InstanceArg::new(number, stream.vendor(), false);
-    guest(stream, instance, around_backend(backend), &targets)
-}
-
-fn guest<B: Backend>(
-    stream: &Stream,
-    instance: InstanceArg,
-    backend: B,
-    targets: &Targets,
-) -> Result<Guest<B>, ReplayError> {
-    let counters = Arc::new(Counters::new(stream.vendor()));
-    let mut guest = Guest::new(stream.clone(), instance, backend, counters)?;
-    guest.iommu_mut().attach(targets);
-    Ok(guest)
+    Ok((backend, targets))
 }
 
 /// Refuses a stream with more devices.

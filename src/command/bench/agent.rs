@@ -11,7 +11,7 @@ use super::{
     Progress,
     kernel::selftest,
     print,
-    several::{Measured, draft, settings, several},
+    several::{Measured, draft, probes, settings, several},
 };
 use crate::{cli::AgentCostArgs, command::signals::stop_flag, failure::Failure, target::Target};
 
@@ -47,8 +47,10 @@ pub(crate) fn agent_cost(args: &AgentCostArgs) -> Result<(), Failure> {
             Events::Static => Kind::Hardware,
             Events::Selftest(_) => Kind::Mock,
         },
+        timing_profile: None,
         settings: settings([("instances", args.instances.to_string())]),
         started,
+        probes: probes(["none", "static probes", "bpftrace"]),
         points: cost.points(),
         is_complete: cost.is_whole,
     };

@@ -5,7 +5,7 @@ use hwptop_bench::{run_file::Kind, suite::attach_cost as run_attach_cost};
 
 use super::{
     Progress, print,
-    several::{Measured, draft, several},
+    several::{Measured, draft, probes, several},
 };
 use crate::{cli::AttachCostArgs, command::signals::stop_flag, failure::Failure};
 
@@ -35,8 +35,10 @@ pub(crate) fn attach_cost(args: &AttachCostArgs) -> Result<(), Failure> {
         suite: "attach-cost",
         target: None,
         kind: Kind::Hardware,
+        timing_profile: None,
         settings: BTreeMap::new(),
         started,
+        probes: probes(["none", "kernel probes"]),
         points: vec![cost.point()],
         is_complete: cost.rounds == args.rounds,
     };

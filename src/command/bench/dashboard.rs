@@ -74,8 +74,10 @@ pub(crate) fn dashboard(args: &DashboardArgs) -> Result<(), Failure> {
         suite: "dashboard",
         target: None,
         kind: Kind::Hardware,
+        timing_profile: None,
         settings: depends_on(args),
         started,
+        probes: Vec::new(),
         points: cost.points(),
         is_complete: cost.is_whole,
     };

@@ -11,7 +11,7 @@ use hwptop_driver::Vendor;
 
 use super::{
     Progress, print,
-    several::{Measured, draft, several},
+    several::{Measured, draft, probes, several},
 };
 use crate::{
     cli::{IntegrityArgs, ProbeCostArgs},
@@ -45,8 +45,10 @@ pub(super) fn kernel_cost(target: &Target, args: &ProbeCostArgs) -> Result<(), F
         suite: "probe-cost",
         target: Some(target.to_string()),
         kind: Kind::Mock,
+        timing_profile: None,
         settings: BTreeMap::new(),
         started,
+        probes: probes(["none", "empty kernel probes", "kernel probes"]),
         points: costs.points(),
         is_complete,
     };

@@ -116,8 +116,10 @@ impl Bench<'_> {
             suite: "power",
             target: None,
             kind,
+            timing_profile: None,
             settings: self.settings(format!("{percent} %")),
             started,
+            probes: Vec::new(),
             points,
             is_complete: done == all,
         });
@@ -154,8 +156,10 @@ impl Bench<'_> {
             suite: "power",
             target: run.target.clone(),
             kind: run.kind,
+            timing_profile: None,
             settings: self.settings("played".to_owned()),
             started,
+            probes: Vec::new(),
             points: iter::once(pairs).chain(played).collect(),
             is_complete: true,
         });

@@ -2,7 +2,8 @@
 
 use std::io::{self, Write};
 
-use hwptop_bench::Interval;
+use hwptop_bench::{Interval, run_file::Kind};
+use hwptop_driver::{TimingProfile, Vendor};
 use serde_json::{Value, json};
 
 mod agent;
@@ -13,8 +14,10 @@ mod fit;
 mod front_end;
 mod integrity;
 mod kernel_cost;
+mod points;
 mod policies;
 mod power;
+mod replay;
 mod several;
 
 pub(super) use agent::agent_cost;
@@ -26,6 +29,7 @@ pub(super) use integrity::{integrity, unproven};
 pub(super) use kernel_cost::kernel_cost;
 pub(super) use policies::policies;
 pub(super) use power::{Power, gates, power};
+pub(super) use replay::replay;
 pub(super) use several::several;
 
 use super::{Format, ProbeCost, Variant};
@@ -123,6 +127,42 @@ fn whole(value: Option<u64>) -> String {
 
 fn tenth(value: Option<f64>) -> String {
     value.map_or_else(|| "-".to_owned(), |value| format!("{value:.1}"))
+}
+
+fn hundredth(value: Option<f64>) -> String {
+    value.map_or_else(|| "-".to_owned(), |value| format!("{value:.2}"))
+}
+
+/// What was measured where: of the model also its timing.
+fn place(
+    out: &mut impl Write,
+    what: &str,
+    (kind, target): (Kind, &str),
+    vendor: Vendor,
+) -> io::Result<()> {
+    match kind {
+        Kind::Modelled => {
+            writeln!(out, "{what} on a modelled {}", vendor.name())?;
+            writeln!(out, "{}", TimingProfile::of(vendor).describe(vendor))
+        }
+        _ => match kind.meaning() {
+            Some(meaning) => writeln!(out, "{what} on {target} ({}: {meaning})", kind.name()),
+            None => writeln!(out, "{what} on {target}"),
+        },
+    }
+}
+
+/// Names the points that never became steady, if any.
+fn never_steady(out: &mut impl Write, points: impl Iterator<Item = String>) -> io::Result<()> {
+    let points: Vec<String> = points.collect();
+    if points.is_empty() {
+        return Ok(());
+    }
+    writeln!(
+        out,
+        "never steady, so that a longer --time may tell otherwise: {}",
+        points.join("; ")
+    )
 }
 
 fn field<T: ToString>(value: Option<T>) -> String {

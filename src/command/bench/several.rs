@@ -68,23 +68,33 @@ pub(super) struct Measured {
     pub(super) suite: &'static str,
     pub(super) target: Option<String>,
     pub(super) kind: Kind,
+    /// The model's, where it is of one vendor or of few.
+    pub(super) timing_profile: Option<String>,
     /// What its figures depend on beyond that.
     pub(super) settings: BTreeMap<String, String>,
     pub(super) started: SystemTime,
+    /// What was attached meanwhile; nothing where that is empty.
+    pub(super) probes: Vec<String>,
     pub(super) points: Vec<Point>,
     pub(super) is_complete: bool,
 }
 
 impl Measured {
-    /// Writes the run file that was asked for.
-    pub(super) fn write(self, draft: Option<Draft>, args: &RunsArgs) -> Result<(), Failure> {
+    /// Writes the run file that was asked for, and returns what is in it.
+    pub(super) fn write(self, draft: Option<Draft>, args: &RunsArgs) -> Result<RunFile, Failure> {
         // Nothing is in no file.
         let draft = draft.filter(|_| !self.points.is_empty());
-        if let Some(path) = write(draft, args, &self.into())? {
+        let run = self.into();
+        if let Some(path) = write(draft, args, &run)? {
             remark(&format!("wrote {path}"));
         }
-        Ok(())
+        Ok(run)
     }
+}
+
+/// What is attached by turns.
+pub(super) fn probes<const N: usize>(names: [&str; N]) -> Vec<String> {
+    names.map(str::to_owned).into()
 }
 
 /// What the figures of a suite depend on, for its run file.
@@ -101,11 +111,11 @@ impl From<Measured> for RunFile {
             suite: measured.suite.to_owned(),
             target: measured.target,
             kind: measured.kind,
-            timing_profile: None,
+            timing_profile: measured.timing_profile,
             settings: measured.settings,
             started_unix_s,
             command: env::args().collect(),
-            environment: Environment::of_this_machine(REVISION),
+            environment: Environment::of_this_machine(REVISION).with_probes(measured.probes),
             complete: measured.is_complete,
             dropped: 0,
             runs: vec![ProcessRun {

@@ -5,7 +5,7 @@ use hwptop_abi::Vendor;
 use hwptop_agent::nanos;
 use hwptop_driver::Policy;
 
-use crate::run_file::Point;
+use crate::{run_file::Point, steadiness::Steadiness};
 
 /// How a guest's commands get to hardware.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,7 +42,7 @@ impl fmt::Display for Delivery {
     }
 }
 
-/// What was measured of one stream, number of vCPUs and delivery. Modelled.
+/// What was measured of one stream, number of vCPUs and delivery.
 #[derive(Clone, Debug)]
 pub struct PolicyPoint {
     /// The capture, or the synthetic stream.
@@ -61,10 +61,11 @@ pub struct PolicyPoint {
     pub requests: u64,
     /// Entries in them.
     pub entries: u64,
-    /// Submissions to the hardware queue, each with one sync of the hardware.
-    pub submissions: u64,
+    /// Submissions to the hardware queue, each with one sync of the hardware; none where
+    /// nothing sees them.
+    pub submissions: Option<u64>,
     /// Commands in them.
-    pub commands: u64,
+    pub commands: Option<u64>,
     /// From queueing a sync to its completion, as a vCPU sees it; nanoseconds.
     pub sync_latency: Histogram<u64>,
     /// Of a request; nanoseconds.
@@ -73,6 +74,8 @@ pub struct PolicyPoint {
     pub instructions: Option<u64>,
     /// How long it took.
     pub elapsed: Duration,
+    /// Whether its rounds were steady, as far as they tell.
+    pub steadiness: Option<Steadiness>,
 }
 
 impl PolicyPoint {
@@ -88,18 +91,19 @@ impl PolicyPoint {
         .with("guest_syncs", Some(self.syncs))
         .with("requests", Some(self.requests))
         .with("entries", Some(self.entries))
-        .with("submissions", Some(self.submissions))
-        .with("commands", Some(self.commands))
+        .with("submissions", self.submissions)
+        .with("commands", self.commands)
         .with("elapsed", Some(nanos(self.elapsed)))
         .with("guest_commands_per_s", Some(self.guest_commands_per_s()))
         .with("entries_per_request", self.entries_per_request())
-        .with("commands_per_sync", Some(self.commands_per_sync()))
+        .with("commands_per_sync", self.commands_per_sync())
         .with(
             "instructions_per_guest_command",
             self.instructions_per_guest_command(),
         )
         .with_times("sync_latency", &self.sync_latency)
         .with_times("request_latency", &self.request_latency)
+        .with_steadiness(self.steadiness)
     }
 
     /// Entries per request, where there was any.
@@ -108,10 +112,10 @@ impl PolicyPoint {
         (self.requests > 0).then(|| self.entries as f64 / self.requests as f64)
     }
 
-    /// Commands per sync of the hardware.
+    /// Commands per sync of the hardware, where it is seen.
     #[must_use]
-    pub fn commands_per_sync(&self) -> f64 {
-        self.commands as f64 / self.submissions.max(1) as f64
+    pub fn commands_per_sync(&self) -> Option<f64> {
+        Some(self.commands? as f64 / self.submissions?.max(1) as f64)
     }
 
     /// Requests per sync of the guest.
@@ -120,10 +124,10 @@ impl PolicyPoint {
         self.requests as f64 / self.syncs.max(1) as f64
     }
 
-    /// Hardware syncs per sync of the guest.
+    /// Hardware syncs per sync of the guest, where they are seen.
     #[must_use]
-    pub fn syncs_per_guest_sync(&self) -> f64 {
-        self.submissions as f64 / self.syncs.max(1) as f64
+    pub fn syncs_per_guest_sync(&self) -> Option<f64> {
+        Some(self.submissions? as f64 / self.syncs.max(1) as f64)
     }
 
     /// Guest commands per second.

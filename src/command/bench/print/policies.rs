@@ -1,41 +1,46 @@
 use std::io::{self, Write};
 
 use hwptop_agent::nanos;
-use hwptop_bench::suite::PolicyPoint;
-use hwptop_driver::TimingProfile;
+use hwptop_bench::{run_file::Kind, steadiness::Steadiness, suite::PolicyPoint};
 use serde_json::{Value, json};
 
-use super::{field, json_line, tenth, whole};
+use super::{field, hundredth, json_line, never_steady, place, tenth, whole};
 use crate::cli::Format;
 
 pub(in crate::command::bench) fn policies(
     out: &mut impl Write,
+    (kind, target): (Kind, &str),
     points: &[PolicyPoint],
     format: Format,
 ) -> io::Result<()> {
+    let modelled = kind == Kind::Modelled;
     match format {
-        Format::Text => text(out, points),
+        Format::Text => text(out, (kind, target), points),
         Format::Json => {
             let points: Vec<Value> = points.iter().map(document).collect();
             json_line(
                 out,
-                &json!({"schema": "hwptop.policies/1", "modelled": true, "points": points}),
+                &json!({
+                    "schema": "hwptop.policies/1",
+                    "modelled": modelled,
+                    "kind": kind.name(),
+                    "target": target,
+                    "points": points,
+                }),
             )
         }
-        Format::Csv => csv(out, points),
+        Format::Csv => csv(out, modelled, points),
     }
 }
 
-fn text(out: &mut impl Write, points: &[PolicyPoint]) -> io::Result<()> {
+fn text(
+    out: &mut impl Write,
+    (kind, target): (Kind, &str),
+    points: &[PolicyPoint],
+) -> io::Result<()> {
     for of_stream in points.chunk_by(|a, b| a.stream == b.stream) {
         let vendor = of_stream[0].vendor;
-        writeln!(
-            out,
-            "{} on a modelled {}",
-            of_stream[0].stream,
-            vendor.name()
-        )?;
-        writeln!(out, "{}", TimingProfile::of(vendor).describe(vendor))?;
+        place(out, &of_stream[0].stream, (kind, target), vendor)?;
         writeln!(
             out,
             "{:>5} {:<9} {:>8} {:>9} {:>9} {:>9} {:>9} {:>9} {:>9} {:>9} {:>10} {:>10}",
@@ -71,6 +76,13 @@ fn text(out: &mut impl Write, points: &[PolicyPoint]) -> io::Result<()> {
         for point in of_stream {
             row(out, point)?;
         }
+        never_steady(
+            out,
+            of_stream.iter().filter_map(|point| {
+                let is_never = point.steadiness == Some(Steadiness::Never);
+                is_never.then(|| format!("{} vCPUs {}", point.vcpus, point.delivery))
+            }),
+        )?;
         writeln!(out)?;
     }
     if points.iter().all(|point| point.instructions.is_none()) {
@@ -83,8 +95,8 @@ fn text(out: &mut impl Write, points: &[PolicyPoint]) -> io::Result<()> {
         out,
         "With more vCPUs and hardware threads than CPUs ({} here) latencies hold the scheduler's time.\n\
          instructions: of the vCPUs' threads, polling for modelled hardware included.\n\
-         sync: of the guest, as its vCPU sees it; hw sync: of the modelled hardware queue; req.: a request\n\
-         hw-queue: a queue of hardware's that the guest fills itself, for comparison",
+         sync: of the guest, as its vCPU sees it; hw sync: of the modelled hardware queue, - where nothing\n\
+         sees one; req.: a request; hw-queue: a queue of hardware's that the guest fills itself, for comparison",
         std::thread::available_parallelism().map_or(1, std::num::NonZero::get)
     )
 }
@@ -97,12 +109,12 @@ fn row(out: &mut impl Write, point: &PolicyPoint) -> io::Result<()> {
 
     writeln!(
         out,
-        "{vcpus:>5} {:<9} {:>8} {:>9.1} {:>9.2} {:>9.2} {:>9} {:>9} {:>9} {:>9} {:>10.0} {:>10}",
+        "{vcpus:>5} {:<9} {:>8} {:>9} {:>9.2} {:>9} {:>9} {:>9} {:>9} {:>9} {:>10.0} {:>10}",
         point.delivery.name(),
         tenth(point.entries_per_request()),
-        point.commands_per_sync(),
+        tenth(point.commands_per_sync()),
         point.requests_per_guest_sync(),
-        point.syncs_per_guest_sync(),
+        hundredth(point.syncs_per_guest_sync()),
         point.sync_latency.value_at_quantile(0.5),
         point.sync_latency.value_at_quantile(0.99),
         whole(request(point, 0.5)),
@@ -146,10 +158,11 @@ fn document(point: &PolicyPoint) -> Value {
         "request_latency": latency(&point.request_latency),
         "instructions": point.instructions,
         "elapsed_ns": nanos(point.elapsed),
+        "steady": point.steadiness.map(|of| of != Steadiness::Never),
     })
 }
 
-fn csv(out: &mut impl Write, points: &[PolicyPoint]) -> io::Result<()> {
+fn csv(out: &mut impl Write, modelled: bool, points: &[PolicyPoint]) -> io::Result<()> {
     writeln!(
         out,
         "stream,vendor,modelled,vcpus,delivery,guest_commands,guest_syncs,requests,entries,submissions,\
@@ -159,7 +172,7 @@ fn csv(out: &mut impl Write, points: &[PolicyPoint]) -> io::Result<()> {
     for point in points {
         writeln!(
             out,
-            "\"{}\",{},true,{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{}",
+            "\"{}\",{},{modelled},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{}",
             point.stream.replace('"', "\"\""),
             point.vendor.name(),
             point.vcpus,
@@ -168,10 +181,10 @@ fn csv(out: &mut impl Write, points: &[PolicyPoint]) -> io::Result<()> {
             point.syncs,
             point.requests,
             point.entries,
-            point.submissions,
-            point.commands,
+            field(point.submissions),
+            field(point.commands),
             field(point.entries_per_request()),
-            point.commands_per_sync(),
+            field(point.commands_per_sync()),
             point.sync_latency.value_at_quantile(0.5),
             point.sync_latency.value_at_quantile(0.99),
             field(request(point, 0.5)),
