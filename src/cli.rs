@@ -31,7 +31,8 @@ mod store;
 pub(crate) use agent::{AgentArgs, Histograms, Listen, Otlp, Socket, listen, otlp, socket};
 pub(crate) use bench::{
     AgentCostArgs, AttachCostArgs, BatchingArgs, BenchCommand, BenchReplayArgs, DashboardArgs,
-    FrontEndArgs, IntegrityArgs, PoliciesArgs, PowerArgs, ProbeCostArgs, RunsArgs, of_one_process,
+    FrontEndArgs, IntegrityArgs, PoliciesArgs, PowerArgs, ProbeCostArgs, RunsArgs, ScalingArgs,
+    StagesArgs, of_one_process,
 };
 pub(crate) use gate::{CompareArgs, GateArgs, GateFormat};
 pub(crate) use generated::{CompletionsArgs, ManArgs};

@@ -24,7 +24,7 @@ mod top;
 pub(crate) use agent::agent;
 pub(crate) use bench::{
     agent_cost, attach_cost, batching, bench_replay, dashboard as bench_dashboard, front_end,
-    integrity, list_suites, policies, power, probe_cost,
+    integrity, list_suites, policies, power, probe_cost, scaling, stages,
 };
 pub(crate) use compare::compare;
 pub(crate) use completions::completions;

@@ -23,6 +23,8 @@ fn main() -> ExitCode {
         Some(Command::Bench(BenchCommand::List)) => command::list_suites(),
         Some(Command::Bench(BenchCommand::Batching(args))) => command::batching(&args),
         Some(Command::Bench(BenchCommand::Policies(args))) => command::policies(&args),
+        Some(Command::Bench(BenchCommand::Stages(args))) => command::stages(&args),
+        Some(Command::Bench(BenchCommand::Scaling(args))) => command::scaling(&args),
         Some(Command::Bench(BenchCommand::Replay(args))) => command::bench_replay(&args),
         Some(Command::Bench(BenchCommand::FrontEnd(args))) => command::front_end(&args),
         Some(Command::Bench(BenchCommand::ProbeCost(args))) => command::probe_cost(&args),

@@ -2,6 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 
+mod latencies;
+
+pub use latencies::LATENCIES;
+
 /// Which way a metric is better.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -60,77 +64,6 @@ const fn metric(
 const LOWER: Option<Better> = Some(Better::Lower);
 const HIGHER: Option<Better> = Some(Better::Higher);
 
-/// Distributions: their percentiles are metrics, `NAME_p50` to `NAME_p99.9`.
-pub const LATENCIES: &[Metric] = &[
-    metric(
-        "request_latency",
-        "ns",
-        LOWER,
-        "of a request, from call to return",
-    ),
-    metric(
-        "submission_latency",
-        "ns",
-        LOWER,
-        "of a submission to the hardware queue",
-    ),
-    metric(
-        "sync_latency",
-        "ns",
-        LOWER,
-        "from a guest's sync to its completion, as a vCPU sees it",
-    ),
-    metric(
-        "response_latency",
-        "ns",
-        LOWER,
-        "from when a guest's group of commands was due at a fixed rate to its sync's completion: \
-         without coordinated omission",
-    ),
-    metric(
-        "service_latency",
-        "ns",
-        LOWER,
-        "from when the group was submitted to its sync's completion",
-    ),
-    metric(
-        "attach_latency",
-        "ns",
-        LOWER,
-        "from nothing to every kernel probe on its function",
-    ),
-    metric(
-        "detach_latency",
-        "ns",
-        LOWER,
-        "until every kernel probe is off again",
-    ),
-    metric(
-        "update_latency",
-        "ns",
-        LOWER,
-        "CPU time to take in a snapshot",
-    ),
-    metric(
-        "frame_latency",
-        "ns",
-        LOWER,
-        "CPU time to draw a frame and find what has changed",
-    ),
-    metric(
-        "key_latency",
-        "ns",
-        LOWER,
-        "from a key to the last byte of its frame",
-    ),
-    metric(
-        "snapshot_latency",
-        "ns",
-        LOWER,
-        "from a snapshot to the last byte of its frame",
-    ),
-];
-
 /// Single figures.
 pub const METRICS: &[Metric] = &[
     metric("entries", "entries", None, "entries invalidated"),
@@ -147,12 +80,38 @@ pub const METRICS: &[Metric] = &[
         None,
         "commands in them, without the sync that ends each",
     ),
+    metric("events_lost", "events", None, "ends without a beginning"),
+    metric("request_time", "ns", None, "sum over all requests"),
+    metric("driver_op_time", "ns", None, "of that, without submissions"),
+    metric("submission_time", "ns", None, "of that, in submissions"),
+    metric("unattributed_time", "ns", None, "of that, in none of those"),
+    metric("driver_op_share", "ratio", None, "its own part of requests"),
+    metric("submission_share", "ratio", None, "their part of requests"),
+    metric("unattributed_share", "ratio", None, "the rest of a request"),
+    metric(
+        "driver_op_ns_per_request",
+        "ns/request",
+        LOWER,
+        "mean of the driver op's own part",
+    ),
+    metric(
+        "submission_ns_per_request",
+        "ns/request",
+        LOWER,
+        "mean of the submissions' part",
+    ),
+    metric(
+        "unattributed_ns_per_request",
+        "ns/request",
+        LOWER,
+        "mean of the rest",
+    ),
     metric("elapsed", "ns", None, "wall time of what was measured"),
     metric(
         "steady",
         "ratio",
         None,
-        "1 where the rounds became steady, 0 where they never did",
+        "1 where rounds became steady, 0 else",
     ),
     metric(
         "steady_from_share",
@@ -239,6 +198,18 @@ pub const METRICS: &[Metric] = &[
         "entries/s",
         HIGHER,
         "commands of guests done, syncs left out",
+    ),
+    metric(
+        "entries_per_s_per_producer",
+        "entries/s",
+        HIGHER,
+        "that of each producer",
+    ),
+    metric(
+        "efficiency",
+        "ratio",
+        HIGHER,
+        "entries/s of a producer among others to those of one alone, in turns with it",
     ),
     metric(
         "offered_entries_per_s",

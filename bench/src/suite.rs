@@ -12,6 +12,8 @@ mod policies;
 mod probe_cost;
 mod queues;
 mod replay;
+mod scaling;
+mod stages;
 
 pub use agent_cost::{
     AgentCost, AgentCostConfig, AgentCostError, Doing, Events, Looking, MillionEvents, On, Scaling,
@@ -35,9 +37,13 @@ pub use policies::{Delivery, PoliciesConfig, PoliciesError, PolicyPoint, VCPUS, 
 pub use probe_cost::{Absent, ProbeCost, ProbeCostError, Variant, VariantCost, probe_cost};
 pub use queues::{GuestsOn, GuestsOnError, WorkloadError};
 pub use replay::{Load, ReplayConfig, ReplayPoint, ReplayedError, replay};
+pub use scaling::{
+    PRODUCERS_MAX, ScalingConfig, ScalingError, ScalingPoint, scaling, up_to_the_cpus,
+};
+pub use stages::{StagePoint, Stages, StagesConfig, StagesError, Sums, Watching, stages};
 
 /// Name and purpose of every suite, as `hwptop bench list` prints them.
-pub const SUITES: [(&str, &str); 9] = [
+pub const SUITES: [(&str, &str); 11] = [
     (
         "batching",
         "what a batch of 1 to 1024 entries costs, per entry",
@@ -45,6 +51,14 @@ pub const SUITES: [(&str, &str); 9] = [
     (
         "policies",
         "what single, array and coalesce make of captured streams, with 1 to 8 vCPUs",
+    ),
+    (
+        "stages",
+        "where a request's time goes, by batch size: driver op, submissions, the rest",
+    ),
+    (
+        "scaling",
+        "whether more instances, and more producers for each, get more done",
     ),
     (
         "replay",

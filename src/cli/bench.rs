@@ -1,11 +1,15 @@
 use std::{ffi::OsString, path::PathBuf, time::Duration};
 
 use clap::{ArgAction, Args, CommandFactory as _, Subcommand};
-use hwptop_bench::suite::{Load, Sizes};
+use hwptop_bench::suite::Sizes;
 use hwptop_driver::Policy;
 
 use super::{Cli, Format, interval, policy, show::size};
 use crate::target::Target;
+
+mod guests;
+
+pub(crate) use guests::{BenchReplayArgs, PoliciesArgs, ScalingArgs, StagesArgs};
 
 /// What the help of a suite ends with.
 macro_rules! example {
@@ -36,6 +40,25 @@ pub(crate) enum BenchCommand {
     /// requests; what its hardware's queue gets is not counted then.
     #[command(after_help = example!("policies --capture smmuv3-nvme-strict"))]
     Policies(PoliciesArgs),
+    /// Where a request's time goes, by batch size: driver op, submissions, and what is in neither
+    ///
+    /// A guest unmaps pages and waits. On the selftest and on vfio the kernel's functions are timed
+    /// by eBPF, which needs root (`hwptop doctor` says what is missing); only this process' requests
+    /// count. On the model the driver's static probes are, or, without the right to eBPF, the calls
+    /// themselves by this process' clock. The split is of sums over all requests, so that the parts
+    /// add up to the whole exactly; percentiles are of each stage's own ends.
+    #[command(after_help = example!("stages --target selftest --batch 1,16,64"))]
+    Stages(StagesArgs),
+    /// Whether more instances, and more producers for each, get more done
+    ///
+    /// Guests unmap pages and wait, each on an instance of its own, with one or more vCPUs
+    /// (producers), each a thread. On the model the producers of an instance share their guest's
+    /// queue, and so they do on vfio, where there is one instance. On the selftest, where the mock is
+    /// one instance and its devices stand for several, each producer has a queue to a nested HWPT or
+    /// vIOMMU of its own. Efficiency is what a producer gets done among the others, as a ratio of
+    /// what one alone does, in turns with them on the same queues: 1 is perfect scaling.
+    #[command(after_help = example!("scaling --instances 1,2,4 --producers 1,2 --batch 64"))]
+    Scaling(ScalingArgs),
     /// How long guests wait for their invalidations when captured streams are replayed: as fast as
     /// they can, and at fixed rates
     ///
@@ -225,55 +248,6 @@ fn percent(text: &str) -> Result<f64, String> {
     percent
         .filter(|percent| (0.0..=100.0).contains(percent))
         .ok_or_else(|| format!("{text:?} is no percentage from 0 to 100"))
-}
-
-#[derive(Args, Debug)]
-pub(crate) struct PoliciesArgs {
-    /// Where the guests are: model[:vtd|smmuv3|amdvi], selftest[:vtd|smmuv3|amdvi] or
-    /// vfio:/dev/vfio/devices/vfioN; one at a time, whatever instances=N says [default: model]
-    #[arg(long, value_name = "T")]
-    pub(crate) target: Option<Target>,
-    /// Captured guest stream: a file (.csv or .csv.gz) or a built-in name; repeat it
-    /// for more [default: all built-in ones]
-    #[arg(long, value_name = "FILE")]
-    pub(crate) capture: Vec<PathBuf>,
-    /// Measure each stream, number of vCPUs and policy for this long, 10ms to 1h
-    #[arg(long, value_name = "TIME", default_value = "200ms", value_parser = interval)]
-    pub(crate) time: Duration,
-    #[command(flatten)]
-    pub(crate) runs: RunsArgs,
-}
-
-#[derive(Args, Debug)]
-pub(crate) struct BenchReplayArgs {
-    /// Where the guests are: model[:vtd|smmuv3|amdvi], selftest[:vtd|smmuv3|amdvi] or
-    /// vfio:/dev/vfio/devices/vfioN; one at a time, whatever instances=N says
-    #[arg(long, value_name = "T", default_value = "model")]
-    pub(crate) target: Target,
-    /// Captured guest stream: a file (.csv or .csv.gz) or a built-in name; repeat it
-    /// for more [default: all built-in ones that the target takes]
-    #[arg(long, value_name = "FILE")]
-    pub(crate) capture: Vec<PathBuf>,
-    /// Batching policies: single, array, coalesce
-    #[arg(long, value_name = "POLICY[,…]", value_delimiter = ',', value_parser = policy, default_value = "single,array,coalesce")]
-    pub(crate) policy: Vec<Policy>,
-    /// vCPUs that share the guest's queue, 1 to 64
-    #[arg(long, value_name = "N[,N…]", value_delimiter = ',', default_value = "1", value_parser = clap::value_parser!(u16).range(1..=64))]
-    pub(crate) vcpus: Vec<u16>,
-    /// Rates of the open loops: entries (the guest's commands without its syncs) per second, all
-    /// vCPUs together, or a percentage of what the closed loop got done
-    #[arg(
-        long,
-        value_name = "RATE[,…]",
-        value_delimiter = ',',
-        default_value = "50%,80%"
-    )]
-    pub(crate) rate: Vec<Load>,
-    /// Measure each stream, number of vCPUs, policy and rate for this long, 10ms to 1h
-    #[arg(long, value_name = "TIME", default_value = "500ms", value_parser = interval)]
-    pub(crate) time: Duration,
-    #[command(flatten)]
-    pub(crate) runs: RunsArgs,
 }
 
 #[derive(Args, Debug)]

@@ -31,7 +31,9 @@ mod policies;
 mod power;
 mod print;
 mod replay;
+mod scaling;
 mod several;
+mod stages;
 
 pub(crate) use agent::agent_cost;
 pub(crate) use attach::attach_cost;
@@ -41,7 +43,9 @@ pub(crate) use kernel::integrity;
 pub(crate) use policies::policies;
 pub(crate) use power::power;
 pub(crate) use replay::bench_replay;
+pub(crate) use scaling::scaling;
 use several::{Measured, draft, keep_inputs, left, probes, several};
+pub(crate) use stages::stages;
 
 /// The revision of the source that this binary is of, where it was built in its repository.
 const REVISION: Option<&str> = option_env!("HWPTOP_REVISION");

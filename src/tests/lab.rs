@@ -13,6 +13,7 @@ mod outliers;
 mod recording;
 mod refusals;
 mod slots;
+mod suites;
 
 use std::env;
 use std::fs;

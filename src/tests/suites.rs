@@ -2,9 +2,9 @@
 
 use std::{collections::BTreeMap, fs, path::Path};
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
-use crate::run::{hwptop, unprivileged};
+use crate::run::{Finished, count, hwptop, points, unprivileged};
 
 fn read(path: &Path) -> Value {
     let text = fs::read_to_string(path).expect("it was written");
@@ -72,6 +72,8 @@ fn suites_of_guests_without_the_right_to_what_they_need_name_it() {
     for (args, part) in [
         (&["policies", "--target", "selftest"][..], "/dev/iommu"),
         (&["replay", "--target", "selftest"], "/dev/iommu"),
+        (&["stages", "--target", "selftest"], "/dev/iommu"),
+        (&["scaling", "--target", "selftest:smmuv3"], "/dev/iommu"),
         (
             &["replay", "--target", "vfio:/dev/vfio/devices/vfio77"],
             "/dev/iommu",
@@ -91,6 +93,13 @@ fn what_suites_of_guests_cannot_do_is_bad_input() {
         (&["replay", "--target", "pid:1"], "--target pid:1"),
         (&["replay", "--rate", "50%,fast"], "\"fast\" is no rate"),
         (&["replay", "--vcpus", "0"], "--vcpus"),
+        (&["stages", "--target", "kernel"], "--target kernel"),
+        (&["stages", "--batch", "2,1"], "--batch"),
+        (&["scaling", "--target", "agent:/x"], "--target agent:/x"),
+        (
+            &["scaling", "--instances", "64", "--producers", "5"],
+            "64 instances with 5 producers each",
+        ),
         (
             &[
                 "replay",
@@ -172,4 +181,92 @@ fn a_replay_has_closed_and_open_loops_and_times_the_open_ones_from_when_they_wer
         "{}",
         text.stdout
     );
+}
+
+#[test]
+fn scaling_measures_every_number_of_instances_with_every_number_of_producers() {
+    let options = [
+        "bench",
+        "scaling",
+        "--instances",
+        "1,2",
+        "--producers",
+        "1,2,2",
+        "--batch",
+        "4",
+        "--time",
+        "40ms",
+    ];
+    let csv = unprivileged(&[&options[..], &["--format", "csv"]].concat());
+    assert_eq!(csv.code, Some(0), "{}", csv.stderr);
+    let lines = lines(&csv.stdout);
+    let grid: Vec<_> = lines
+        .iter()
+        .map(|line| (line["instances"], line["producers"]))
+        .collect();
+    assert_eq!(grid, [("1", "1"), ("1", "2"), ("2", "1"), ("2", "2")]);
+    for line in &lines {
+        let is_one = (line["instances"], line["producers"]) == ("1", "1");
+        assert_eq!(line["efficiency"].is_empty(), is_one, "{line:?}");
+        let number = |name: &str| line[name].parse::<f64>().expect(name);
+        assert!(number("entries_per_s") >= number("entries_per_s_per_producer"));
+        assert_eq!(number("entries"), 4.0 * number("requests"));
+    }
+    assert!(
+        csv.stderr
+            .contains("point 4 of 4: 2 instances, 2 producers, about ")
+    );
+    let text = unprivileged(&options);
+    assert!(
+        text.stdout
+            .contains("4 pages unmapped before each wait, array"),
+        "{}",
+        text.stdout
+    );
+}
+
+/// Stages of modelled requests, by whoever measures.
+fn parts_add_up(run: &dyn Fn(&[&str]) -> Finished, timed_by: &str, probes: &str) {
+    let options = [
+        "bench",
+        "stages",
+        "--target",
+        "model:smmuv3,instances=2",
+        "--batch",
+        "1,63",
+        "--time",
+        "20ms",
+    ];
+    let document = run(&[&options[..], &["--format", "json"]].concat()).json();
+    assert_eq!(document["settings"]["timed by"], timed_by);
+    assert_eq!(document["environment"]["probes"], json!([probes]));
+    let points = points(&document);
+    assert_eq!(points.len(), 4);
+    for point in points {
+        let sum = count(point, "submission_time") + count(point, "unattributed_time");
+        assert_eq!(sum, count(point, "request_time"));
+        assert_eq!(point["figures"].get("driver_op_time"), None);
+        let batch: u64 = point["labels"]["batch"]
+            .as_str()
+            .expect("a label")
+            .parse()
+            .expect("one");
+        assert_eq!(count(point, "entries"), batch * count(point, "requests"));
+        assert_eq!(count(point, "events_lost"), 0);
+    }
+    let text = run(&options).stdout;
+    assert!(text.contains(&format!("timed by {timed_by}")), "{text}");
+    assert!(text.contains("on a modelled smmuv3"), "{text}");
+}
+
+#[test]
+fn the_stages_of_modelled_requests_add_up_without_ebpf() {
+    parts_add_up(&unprivileged, "the process' own clock", "none");
+}
+
+#[test]
+#[ignore = "needs root: loads eBPF"]
+fn the_stages_of_modelled_requests_add_up_by_static_probes() {
+    let timed_by = "eBPF on the driver's static probes";
+    parts_add_up(&hwptop, timed_by, "static probes");
 }

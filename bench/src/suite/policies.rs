@@ -171,9 +171,10 @@ impl Place<'_> {
         let stream = &self.workload.stream;
         // One queue for all policies: some IOMMUs take one guest at a time.
         let mut requests = [self.ground.queue(stream, 0)?];
-        let mut assigned = match deliveries.contains(&Delivery::HwQueue) {
-            true => self.assigned()?,
-            false => None,
+        let mut assigned = if deliveries.contains(&Delivery::HwQueue) {
+            self.assigned()?
+        } else {
+            None
         };
         let mut turns: Vec<_> = deliveries.iter().map(|&of| self.turns(of)).collect();
         for round in 0..=ROUNDS {

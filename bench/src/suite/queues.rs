@@ -17,10 +17,8 @@ mod crew;
 mod workload;
 
 pub(super) use crew::{Crew, Done, Rate};
-pub(super) use workload::Workload;
 pub use workload::WorkloadError;
-#[cfg(test)]
-use workload::unmaps;
+pub(super) use workload::{Workload, unmaps};
 
 /// What guests' queues lead to.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -120,6 +118,19 @@ impl Ground {
         matches!(self.kind, GroundKind::Model)
     }
 
+    /// How many guests there can be at a time, where that is not as many as one likes.
+    pub(super) const fn guests_max(&self) -> Option<usize> {
+        match self.kind {
+            GroundKind::Vfio(_) => Some(1),
+            GroundKind::Model | GroundKind::Selftest(_) => None,
+        }
+    }
+
+    /// Whether each producer can have a queue of its own, to an object of its own.
+    pub(super) const fn has_queue_for_each(&self) -> bool {
+        matches!(self.kind, GroundKind::Selftest(_))
+    }
+
     /// Guest `number`, whose vCPUs share a queue.
     pub(super) fn guest(
         &self,
@@ -131,9 +142,6 @@ impl Ground {
             Some((recorder, at)) => (Some(recorder.clone()), *at),
             None => (None, 0),
         };
-        fn boxed<B: Backend + 'static>(guest: SharedGuest<B>) -> Box<dyn Guest> {
-            Box::new(guest)
-        }
         match &self.kind {
             GroundKind::Model => shared_guest(
                 stream,
@@ -171,6 +179,10 @@ impl Ground {
             sees_submissions: self.is_modelled(),
         }))
     }
+}
+
+fn boxed<B: Backend + 'static>(guest: SharedGuest<B>) -> Box<dyn Guest> {
+    Box::new(guest)
 }
 
 /// A guest whose vCPUs, each on a thread, share a queue.

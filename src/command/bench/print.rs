@@ -18,7 +18,9 @@ mod points;
 mod policies;
 mod power;
 mod replay;
+mod scaling;
 mod several;
+mod stages;
 
 pub(super) use agent::agent_cost;
 pub(super) use attach::attach_cost;
@@ -30,7 +32,9 @@ pub(super) use kernel_cost::kernel_cost;
 pub(super) use policies::policies;
 pub(super) use power::{Power, gates, power};
 pub(super) use replay::replay;
+pub(super) use scaling::scaling;
 pub(super) use several::several;
+pub(super) use stages::stages;
 
 use super::{Format, ProbeCost, Variant};
 
@@ -127,6 +131,10 @@ fn whole(value: Option<u64>) -> String {
 
 fn tenth(value: Option<f64>) -> String {
     value.map_or_else(|| "-".to_owned(), |value| format!("{value:.1}"))
+}
+
+fn rate(per_s: Option<f64>) -> String {
+    per_s.map_or_else(|| "-".to_owned(), |per_s| format!("{per_s:.0}"))
 }
 
 fn hundredth(value: Option<f64>) -> String {

@@ -296,10 +296,10 @@ impl<'a> Crew<'a> {
                 ended = Instant::now();
                 open.service.saturating_record(nanos(ended - start));
                 open.entries += entries(unit);
-                ended - began - due
+                ended.saturating_duration_since(began + due)
             } else {
                 open.not_started += 1;
-                start - began - due
+                start.saturating_duration_since(began + due)
             };
             open.response.saturating_record(nanos(response));
             open.add_to_part(due.div_duration_f64(time), response);

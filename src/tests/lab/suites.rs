@@ -1,0 +1,133 @@
+//! The suites that drive guests, on the selftest's mock of a real kernel.
+
+use serde_json::Value;
+
+use super::guest::{Left, run};
+use crate::run::{count, points};
+
+const PROFILE: &str = "x86-intel";
+
+/// The run file that a suite printed, which is complete and of the mock.
+fn run_file(left: &Left, name: &str, suite: &str) -> Value {
+    let document: Value = serde_json::from_str(&left.file(name)).expect("JSON");
+    assert_eq!(document["suite"], suite);
+    assert_eq!(document["kind"], "mock");
+    assert_eq!(document["complete"], true);
+    assert_eq!(
+        document["environment"]["kernel"]
+            .as_str()
+            .map(str::is_empty),
+        Some(false)
+    );
+    document
+}
+
+#[test]
+#[ignore = "needs the lab x86-intel: times the kernel's stages of requests to the selftest's mock"]
+fn a_requests_time_in_the_kernel_is_split_exactly() {
+    let left = run(
+        PROFILE,
+        &[],
+        "for vendor in vtd smmuv3; do
+             hwptop bench stages --target selftest:$vendor --batch 1,16,64 --time 100ms --format json \
+                 >$vendor 2>progress || fail \"$(cat progress)\"
+         done
+         hwptop bench stages --target selftest --batch 4 --time 20ms >text 2>progress",
+    );
+    for vendor in ["vtd", "smmuv3"] {
+        let document = run_file(&left, vendor, "stages");
+        let probes = document["environment"]["probes"]
+            .as_array()
+            .expect("probes");
+        let is_timed = |stage: &str| {
+            let begin = format!("kernel probes: {stage} (");
+            let named = |one: &Value| one.as_str().is_some_and(|one| one.starts_with(&begin));
+            probes.iter().any(named)
+        };
+        assert!(is_timed("request") && is_timed("driver op"), "{probes:?}");
+        let points = points(&document);
+        assert_eq!(points.len(), 3);
+        for point in points {
+            let batch = point["labels"]["batch"].as_str().expect("a label");
+            let batch: u64 = batch.parse().expect("a number");
+            assert_eq!(count(point, "entries"), batch * count(point, "requests"));
+            assert_eq!(count(point, "events_lost"), 0, "{point}");
+            let parts = count(point, "driver_op_time") + count(point, "unattributed_time");
+            assert_eq!(parts, count(point, "request_time"), "{point}");
+            // The mock has no queue.
+            assert_eq!(point["figures"].get("submission_time"), None, "{point}");
+            for latency in ["request", "driver_op", "unattributed"] {
+                let name = format!("{latency}_latency");
+                assert!(point["latencies"].get(&name).is_some(), "{name}: {point}");
+            }
+        }
+    }
+    let text = left.file("text");
+    assert!(
+        text.contains("timed by eBPF on the kernel's functions"),
+        "{text}"
+    );
+}
+
+#[test]
+#[ignore = "needs the lab x86-intel: producers on the selftest's mock"]
+fn producers_scale_on_objects_of_their_own() {
+    let left = run(
+        PROFILE,
+        &[],
+        "for vendor in vtd smmuv3; do
+             hwptop bench scaling --target selftest:$vendor --instances 1,2 --producers 1,2 --batch 8 \
+                 --time 100ms --format json >$vendor 2>progress || fail \"$(cat progress)\"
+         done",
+    );
+    for vendor in ["vtd", "smmuv3"] {
+        let document = run_file(&left, vendor, "scaling");
+        let points = points(&document);
+        assert_eq!(points.len(), 4);
+        for point in points {
+            assert_eq!(count(point, "entries"), 8 * count(point, "requests"));
+            assert!(point["figures"]["entries_per_s"]["value"].as_f64() > Some(0.0));
+            // Nothing sees them in the kernel.
+            assert_eq!(point["figures"].get("submissions"), None, "{point}");
+        }
+    }
+}
+
+#[test]
+#[ignore = "needs the lab x86-intel: replays captures on the selftest's mock"]
+fn captures_are_replayed_on_the_mock_under_every_policy() {
+    let left = run(
+        PROFILE,
+        &[],
+        "hwptop bench replay --target selftest:vtd --capture vtd-first-stage-nvme-strict --time 100ms \
+             --rate 50%,500 --vcpus 1,2 --format json >replay 2>progress || fail \"$(cat progress)\"
+         hwptop bench policies --target selftest:vtd --capture vtd-first-stage-nvme-buffered-lazy \
+             --time 50ms --format json -o file >policies 2>progress || fail \"$(cat progress)\"",
+    );
+    let document = run_file(&left, "replay", "replay");
+    let points = points(&document);
+    assert_eq!(points.len(), 2 * 3 * 3);
+    for point in points {
+        let is_closed = point["labels"]["load"] == "closed";
+        let has_response = point["latencies"].get("response_latency").is_some();
+        assert_eq!(has_response, !is_closed, "{point}");
+        assert!(count(point, "requests") > 0, "{point}");
+    }
+    run_file(&left, "file", "policies");
+    let policies = left.snapshot("policies").0;
+    assert_eq!(
+        (&policies["kind"], &policies["modelled"]),
+        (&"mock".into(), &false.into())
+    );
+    let points = policies["points"].as_array().expect("points");
+    // Two streams, four numbers of vCPUs, three policies: the mock has no queue for the guest.
+    assert_eq!(points.len(), 2 * 4 * 3);
+    for point in points {
+        assert_eq!(point["submissions"], Value::Null, "{point}");
+        let (requests, entries) = (&point["requests"], &point["entries"]);
+        assert!(requests.as_u64() > Some(0) && entries.as_u64() >= requests.as_u64());
+        if point["delivery"] == "single" {
+            assert_eq!(requests, entries, "{point}");
+        }
+    }
+}
