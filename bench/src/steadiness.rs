@@ -9,7 +9,7 @@ use crate::{
 pub const ROUNDS: u32 = 20;
 
 /// Whether the rounds of a point became steady.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, PartialOrd)]
 pub enum Steadiness {
     /// They did, and this part of them was before: 0 to 0.5.
     From(f64),
@@ -43,10 +43,13 @@ impl Point {
             .with("steady_from_share", from)
     }
 
-    /// Whether its rounds never became steady.
+    /// What is known of its rounds.
     #[must_use]
-    pub fn is_never_steady(&self) -> bool {
-        self.value("steady") == Some(0.0)
+    pub fn steadiness(&self) -> Option<Steadiness> {
+        if self.value("steady")? == 0.0 {
+            return Some(Steadiness::Never);
+        }
+        Some(Steadiness::From(self.value("steady_from_share")?))
     }
 }
 
@@ -60,20 +63,20 @@ mod tests {
         let point = Point::default().with_steadiness(Steadiness::of(&warming));
         assert_eq!(point.value("steady"), Some(1.0));
         assert_eq!(point.value("steady_from_share"), Some(0.25));
-        assert!(!point.is_never_steady());
+        assert_eq!(point.steadiness(), Some(Steadiness::From(0.25)));
 
         let drifting: Vec<f64> = (0..40).map(f64::from).collect();
         let point = Point::default().with_steadiness(Steadiness::of(&drifting));
         assert_eq!(point.value("steady"), Some(0.0));
         assert_eq!(point.value("steady_from_share"), None);
-        assert!(point.is_never_steady());
+        assert_eq!(point.steadiness(), Some(Steadiness::Never));
     }
 
     #[test]
     fn what_too_few_rounds_cannot_tell_is_absent() {
         for rounds in [&[1.0; 19][..], &[f64::NAN; 20]] {
             let point = Point::default().with_steadiness(Steadiness::of(rounds));
-            assert!(point.figures.is_empty() && !point.is_never_steady());
+            assert!(point.figures.is_empty() && point.steadiness().is_none());
         }
     }
 }

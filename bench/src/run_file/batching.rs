@@ -1,4 +1,4 @@
-use std::collections::BTreeMap;
+use std::{cmp::Ordering, collections::BTreeMap};
 
 use serde::{Deserialize, Serialize};
 
@@ -6,6 +6,7 @@ use super::{
     Environment, Figure, HistogramV2, Kind, Labels, Point, ProcessRun, RunFile, SCHEMA, Work,
 };
 use crate::interval::{Interval, median, sorted};
+use crate::steadiness::Steadiness;
 
 /// The setting that says what a batch was, where it was no request.
 const WORK: &str = "work";
@@ -72,6 +73,9 @@ pub struct BatchPoint {
     /// The part of that time in which the submitting thread had no CPU: the machine's other work.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub off_cpu_share: Option<f64>,
+    /// Whether and when its rounds became steady; absent where there were too few.
+    #[serde(skip)]
+    pub steadiness: Option<Steadiness>,
     /// The same requests from an array that is ready, sent without anything around them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub bare: Option<Beside>,
@@ -246,6 +250,7 @@ impl From<BatchPoint> for Point {
         .with("cycles", point.counters.map(|of| of.cycles))
         .with("instructions_per_entry", instructions)
         .with("cycles_per_entry", cycles)
+        .with_steadiness(point.steadiness)
         .with_latency("request_latency", Some(point.request_latency))
         .with_latency("submission_latency", point.submission_latency);
         for (way, beside) in [("bare", point.bare), ("guest", point.guest)] {
@@ -293,6 +298,7 @@ impl BatchPoint {
             submission_latency: point.latencies.get("submission_latency").cloned(),
             round_ns_per_entry: point.figures.get("ns_per_entry")?.interval(),
             off_cpu_share: point.value("off_cpu_share"),
+            steadiness: point.steadiness(),
             bare: beside("bare"),
             guest: beside("guest"),
             counters: count("instructions")
@@ -330,6 +336,11 @@ impl BatchPoint {
         let ns: Vec<f64> = same.iter().map(Self::ns_per_entry).collect();
         sum.round_ns_per_entry = Interval::median_of(&ns);
         sum.off_cpu_share = median(&shares);
+        // Of several, what the worst of them is.
+        let each = same.iter().map(|point| point.steadiness);
+        sum.steadiness = each
+            .max_by(|a, b| a.partial_cmp(b).unwrap_or(Ordering::Equal))
+            .flatten();
         sum.bare = Beside::together(same.iter().map(|point| point.bare.as_ref()));
         sum.guest = Beside::together(same.iter().map(|point| point.guest.as_ref()));
         sum.counters = first.counters.and_then(|counters| {

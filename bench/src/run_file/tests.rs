@@ -23,6 +23,7 @@ fn point(instance: &str, batch: u32) -> BatchPoint {
         submission_latency: Some(HistogramV2::encode(&latency)),
         round_ns_per_entry: None,
         off_cpu_share: None,
+        steadiness: None,
         bare: None,
         guest: None,
         counters: None,

@@ -12,6 +12,7 @@ use super::{Amount, BatchingError, SubjectError};
 use crate::Interval;
 use crate::cpus::thread_cpu;
 use crate::run_file::{BatchPoint, Beside, CounterPoint, HistogramV2};
+use crate::steadiness::Steadiness;
 
 /// Batches between two looks at the clock, at most, and the entries they have at most where
 /// they are several.
@@ -255,6 +256,7 @@ impl Bench<'_> {
                 .map(|submission| HistogramV2::encode(&submission.latency())),
             round_ns_per_entry: own.ns_per_entry(batch),
             off_cpu_share: None,
+            steadiness: Steadiness::of(&own.rounds),
             bare: beside(Way::Bare),
             guest: beside(Way::Guest),
             counters: counted.0.map(|counted| CounterPoint {

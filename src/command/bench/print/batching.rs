@@ -6,6 +6,7 @@ use std::{
 use hwptop_bench::{
     Interval,
     run_file::{BatchPoint, BatchingRun, Beside, Kind, RunFile, Work},
+    steadiness::Steadiness,
 };
 
 use super::{field, fit::fit, json_line, tenth, whole};
@@ -78,10 +79,30 @@ fn text(out: &mut impl Write, run: &BatchingRun) -> io::Result<()> {
     };
     writeln!(out, "p50, p99: latency of {timed}")?;
     disturbed(out, run)?;
+    unsteady(out, run)?;
     if beside {
         compared(out, run)?;
     }
     fit(out, run)
+}
+
+/// Which figures changed all the time that they were measured.
+fn unsteady(out: &mut impl Write, run: &BatchingRun) -> io::Result<()> {
+    let never = |point: &&BatchPoint| point.steadiness == Some(Steadiness::Never);
+    let places: Vec<String> = run
+        .points
+        .iter()
+        .filter(never)
+        .map(|point| format!("{} batch {}", point.instance, point.batch))
+        .collect();
+    if places.is_empty() {
+        return Ok(());
+    }
+    writeln!(
+        out,
+        "never steady, to the end of what was measured: {}",
+        places.join(", ")
+    )
 }
 
 /// How far the machine's other work was in the way.
