@@ -37,6 +37,9 @@ const USED_AFTER: f64 = 0.75;
 /// older, the coarser.
 const PARTS_OF_AGE: [u32; 9] = [512, 256, 128, 64, 32, 16, 8, 4, 2];
 
+/// Columns that are known after they went: few go with an interval.
+const GONE: usize = 4;
+
 /// Buckets that make a band.
 const JOINED: usize = 4;
 
@@ -88,8 +91,13 @@ pub struct Series {
     forgotten: Duration,
     /// How long an interval is, about.
     unit: Duration,
-    /// Intervals that were pushed, and how often columns went or became one.
+    /// What the columns cover together.
+    covered: Duration,
+    /// The last columns that went, the latest last: who has them in a sum takes them back.
+    gone: VecDeque<Arc<Column>>,
+    /// Columns that were pushed and that went, and how often some became one.
     pushed: u64,
+    forgot: u64,
     rearranged: u64,
 }
 
@@ -110,7 +118,10 @@ impl Series {
             bytes: 0,
             forgotten: Duration::ZERO,
             unit: Duration::ZERO,
+            covered: Duration::ZERO,
+            gone: VecDeque::new(),
             pushed: 0,
+            forgot: 0,
             rearranged: 0,
         }
     }
@@ -156,6 +167,7 @@ impl Series {
     fn add(&mut self, column: Column) {
         let now = column.end;
         self.bytes += column.bytes();
+        self.covered = self.covered.saturating_add(column.length);
         self.columns.push_back(Arc::new(column));
         self.pushed = self.pushed.wrapping_add(1);
         self.forget_before(now);
@@ -171,6 +183,8 @@ impl Series {
         earlier.columns.retain(|column| column.end <= end);
         earlier.rearranged = earlier.rearranged.wrapping_add(1);
         earlier.bytes = earlier.columns.iter().map(|column| column.bytes()).sum();
+        let lengths = earlier.columns.iter().map(|column| column.length);
+        earlier.covered = lengths.fold(Duration::ZERO, Duration::saturating_add);
         earlier
     }
 
@@ -195,7 +209,8 @@ impl Series {
     /// Whether nothing has changed since `heat` was told.
     #[must_use]
     pub fn is_now(&self, heat: &HeatColumns) -> bool {
-        (heat.pushed, heat.rearranged) == (self.pushed, self.rearranged)
+        let now = (self.pushed, self.forgot, self.rearranged);
+        (heat.pushed, heat.forgot, heat.rearranged) == now
     }
 
     /// Brings `heat` to what [`Self::columns`] is now; what has not changed since is not
@@ -206,7 +221,7 @@ impl Series {
         let pushed = self.pushed.wrapping_sub(heat.pushed);
         let all = self.columns.len();
         let new = match usize::try_from(pushed) {
-            Ok(new) if is_near && new <= all => new,
+            Ok(new) if is_near && new <= all && self.forget_in(heat) => new,
             _ => {
                 heat.clear(length, self.forgotten);
                 all
@@ -215,7 +230,20 @@ impl Series {
         for column in self.columns.range(all - new..) {
             heat.push(column);
         }
-        (heat.pushed, heat.rearranged) = (self.pushed, self.rearranged);
+        (heat.pushed, heat.forgot) = (self.pushed, self.forgot);
+        heat.rearranged = self.rearranged;
+    }
+
+    /// Takes the columns that went since out of `heat`; whether they are known.
+    fn forget_in(&self, heat: &mut HeatColumns) -> bool {
+        let went = usize::try_from(self.forgot.wrapping_sub(heat.forgot));
+        let known = went.ok().and_then(|went| self.gone.len().checked_sub(went));
+        let Some((from, oldest)) = known.zip(self.columns.front()) else {
+            return false;
+        };
+        let next = self.gone.iter().skip(from + 1).chain([oldest]);
+        let mut both = self.gone.range(from..).zip(next);
+        both.all(|(column, next)| heat.forget(column, next))
     }
 
     /// How many nanoseconds a column covers where there is room for `at_most`; `None` where each
@@ -230,10 +258,7 @@ impl Series {
         let Some(slots) = at_most.checked_sub(2).filter(|slots| *slots > 0) else {
             return Some(u128::MAX);
         };
-        let covered = self
-            .columns
-            .iter()
-            .fold(Duration::ZERO, |sum, one| sum.saturating_add(one.length));
+        let covered = self.covered;
         // All of the time that is kept is now a bit less and now a bit more than that.
         let almost_all = covered >= self.keep / 20 * 19;
         let covered = if almost_all {
@@ -258,8 +283,13 @@ impl Series {
     fn forget_oldest(&mut self) {
         if let Some(column) = self.columns.pop_front() {
             self.bytes -= column.bytes();
+            self.covered = self.covered.saturating_sub(column.length);
             self.forgotten = self.forgotten.saturating_add(column.length);
-            self.rearranged = self.rearranged.wrapping_add(1);
+            self.forgot = self.forgot.wrapping_add(1);
+            if self.gone.len() == GONE {
+                self.gone.pop_front();
+            }
+            self.gone.push_back(column);
         }
     }
 

@@ -1,4 +1,5 @@
 use std::{
+    collections::VecDeque,
     ops::Deref,
     sync::Arc,
     time::{Duration, SystemTime},
@@ -33,6 +34,12 @@ impl HeatColumn {
     }
 
     fn add(&mut self, counts: &Counts) {
+        if self.counts.is_empty() {
+            self.counts.extend(counts.iter());
+            let recorded = counts.iter().map(|(_, count)| count);
+            self.recorded = recorded.fold(self.recorded, u64::saturating_add);
+            return;
+        }
         let mut at = 0;
         for (band, count) in counts.iter() {
             self.recorded = self.recorded.saturating_add(count);
@@ -44,6 +51,33 @@ impl HeatColumn {
                 _ => self.counts.insert(at, (band, count)),
             }
         }
+    }
+
+    /// Takes back what was added; whether it is as if it had never been.
+    fn take(&mut self, counts: &Counts) -> bool {
+        let mut at = 0;
+        for (band, count) in counts.iter() {
+            while self.counts.get(at).is_some_and(|(one, _)| *one < band) {
+                at += 1;
+            }
+            // A sum that has reached its end tells no more what is in it.
+            let known = self
+                .counts
+                .get_mut(at)
+                .filter(|(one, sum)| *one == band && *sum < u64::MAX);
+            let left = known.and_then(|(_, sum)| {
+                *sum = sum.checked_sub(count)?;
+                Some(*sum)
+            });
+            let Some(left) = left.filter(|_| self.recorded < u64::MAX) else {
+                return false;
+            };
+            if left == 0 {
+                self.counts.remove(at);
+            }
+            self.recorded = self.recorded.saturating_sub(count);
+        }
+        true
     }
 }
 
@@ -57,7 +91,10 @@ pub struct HeatColumns {
     pub(super) length: Option<u128>,
     pub(super) pushed: u64,
     pub(super) rearranged: u64,
+    pub(super) forgot: u64,
     columns: Vec<HeatColumn>,
+    /// How many intervals are in each.
+    intervals: VecDeque<usize>,
     /// What is in the last one, where that is one interval alone.
     newest: Option<Arc<Column>>,
     /// Which part of the time the one before the newest is, and what all before that covers.
@@ -82,7 +119,9 @@ impl HeatColumns {
             length: None,
             pushed: 0,
             rearranged: 0,
+            forgot: 0,
             columns: Vec::new(),
+            intervals: VecDeque::new(),
             newest: None,
             slot: None,
             before: Duration::ZERO,
@@ -98,10 +137,35 @@ impl HeatColumns {
     /// Begins anew, where columns cover `length` and `before` is forgotten.
     pub(super) fn clear(&mut self, length: Option<u128>, before: Duration) {
         self.columns.clear();
+        self.intervals.clear();
         self.length = length;
         self.newest = None;
         self.slot = None;
         self.before = before;
+    }
+
+    /// Takes back the oldest interval, after which `next` is the oldest; whether that can be done.
+    pub(super) fn forget(&mut self, column: &Column, next: &Column) -> bool {
+        let Some((first, intervals)) = self.columns.first_mut().zip(self.intervals.front_mut())
+        else {
+            return self.at_most == 0;
+        };
+        *intervals -= 1;
+        if *intervals == 0 {
+            self.columns.remove(0);
+            self.intervals.pop_front();
+            if self.columns.is_empty() {
+                self.newest = None;
+            }
+            return true;
+        }
+        let Some(length) = first.length.checked_sub(column.length) else {
+            return false;
+        };
+        first.length = length;
+        first.begin = next.begin;
+        let mut counts = column.counts(&self.scope, self.stage);
+        counts.all(|counts| first.take(counts))
     }
 
     /// Goes on with the interval after the last.
@@ -112,10 +176,11 @@ impl HeatColumns {
         // What was the newest goes to its neighbours.
         if let Some(last) = self.newest.take() {
             self.columns.pop();
+            self.intervals.pop_back();
             self.settle(&last);
         }
         if self.at_most > 1 && self.length.is_some() {
-            self.columns.push(HeatColumn::empty(column.begin));
+            self.begin(column);
             self.add(column);
             self.newest = Some(Arc::clone(column));
         } else {
@@ -129,17 +194,25 @@ impl HeatColumns {
         self.before = self.before.saturating_add(column.length);
         let slot = self.length.map(|length| middle.as_nanos() / length.max(1));
         if slot.is_none() || slot != self.slot || self.columns.is_empty() {
-            self.columns.push(HeatColumn::empty(column.begin));
+            self.begin(column);
             self.slot = slot;
         }
         self.add(column);
     }
 
+    /// Begins a column with this interval.
+    fn begin(&mut self, column: &Column) {
+        self.columns.push(HeatColumn::empty(column.begin));
+        self.intervals.push_back(0);
+    }
+
     /// Adds an interval to the last column.
     fn add(&mut self, column: &Column) {
-        let Some(last) = self.columns.last_mut() else {
+        let last = self.columns.last_mut().zip(self.intervals.back_mut());
+        let Some((last, intervals)) = last else {
             return;
         };
+        *intervals += 1;
         last.length = last.length.saturating_add(column.length);
         for counts in column.counts(&self.scope, self.stage) {
             last.add(counts);

@@ -349,6 +349,28 @@ fn what_never_fits_is_bounded_all_the_same() {
 }
 
 #[test]
+fn an_interval_that_goes_is_taken_out_and_nothing_else_is_told_anew() {
+    let mut series = Series::new(40 * SECOND, BYTES_MAX);
+    for at in 0..60 {
+        series.push(&requests(at, &[100 + at, 9_000]));
+    }
+    for at_most in [1, 2, 7, 30, 100] {
+        let mut heat = series.columns(&instance(0), Stage::Request, at_most);
+        let mut later = series.clone();
+        later.push(&requests(60, &[100]));
+        assert_eq!((later.forgot, later.rearranged), (21, 0));
+        assert!(later.forget_in(&mut heat.clone()), "{at_most}");
+        // So many at once are not known any more.
+        for at in 61..=60 + GONE as u64 {
+            later.push(&requests(at, &[]));
+        }
+        assert!(!later.forget_in(&mut heat.clone()), "{at_most}");
+        later.refresh(&mut heat);
+        assert_eq!(*heat, *later.columns(&instance(0), Stage::Request, at_most));
+    }
+}
+
+#[test]
 fn columns_that_are_gone_on_with_are_those_that_are_told_anew() {
     // Once so that columns are forgotten, once so that they become one.
     for (keep, bytes_max) in [(40 * SECOND, BYTES_MAX), (KEPT, 6000)] {
@@ -372,6 +394,6 @@ fn columns_that_are_gone_on_with_are_those_that_are_told_anew() {
                 }
             }
         }
-        assert!(series.rearranged > 0);
+        assert!(series.rearranged + series.forgot > 0);
     }
 }
