@@ -235,7 +235,11 @@ fn as_measured(base: &RunFile, suite: &str) -> Option<Vec<OsString>> {
 }
 
 /// A gate that nothing can fail says nothing.
-fn hold_something(run: &RunFile, rules: &Rules, path: Option<&Path>) -> Result<(), Failure> {
+pub(super) fn hold_something(
+    run: &RunFile,
+    rules: &Rules,
+    path: Option<&Path>,
+) -> Result<(), Failure> {
     let measured = run.runs.iter().flat_map(ProcessRun::comparable);
     let measured: BTreeSet<Key> = measured.map(|(key, _)| key).collect();
     if measured.iter().any(|key| rules.fails(key)) {

@@ -26,7 +26,7 @@ use crate::{
     cli::PowerArgs,
     command::{
         compare::percent,
-        gate::{failure, held, process},
+        gate::{failure, held, hold_something, process},
         in_use::InUse,
         signals::stop_flag,
     },
@@ -92,6 +92,9 @@ impl Bench<'_> {
             match judge.run(&mut turns, None, Instant::now(), self.stop, |_| {}) {
                 Ok(outcome) if outcome.is_stopped() => break,
                 Ok(outcome) => {
+                    if let Some(file) = turns.file().filter(|_| gate == 0) {
+                        hold_something(file, &self.rules, args.rules.as_deref())?;
+                    }
                     let regressed = turns.file().map(|file| self.regressed(file));
                     points.push(point(gate, &outcome, regressed));
                 }
@@ -133,6 +136,7 @@ impl Bench<'_> {
         let draft = draft(args)?;
         let started = SystemTime::now();
         let run = self.pairs()?;
+        hold_something(&run, &self.rules, args.rules.as_deref())?;
         let base = run.base.as_ref().map_or(&[][..], |base| &base.runs);
         let played = smallest((base, &run.runs), &self.rules, args.gates, |effect| {
             self.progress.show(&format!(

@@ -195,12 +195,18 @@ fn rules_that_fit_nothing_of_the_suite_are_refused() {
     let rules = "[[metric]]\nname = \"ns_per_pair\"\nfloor = 0.1\n";
     let rules = write(directory.path(), "rules.toml", rules);
     let rules = rules.to_str().expect("UTF-8");
-    let run = finished(gate(HWPTOP, &["--rules", rules]));
-    assert_eq!(run.code, Some(2), "{}", run.stdout);
-    for part in [
-        "rules.toml: no rule lets a metric of batching fail",
-        "ns_per_entry",
+    let power = ["bench", "power", "--budget", "1s", "--rules", rules];
+    for run in [
+        finished(gate(HWPTOP, &["--rules", rules])),
+        hwptop(&[&power[..], &SHORT].concat()),
+        hwptop(&[&power[..], &["--effect", "0", "--gates", "1"], &SHORT].concat()),
     ] {
-        assert!(run.stderr.contains(part), "{part}: {}", run.stderr);
+        assert_eq!(run.code, Some(2), "{}", run.stdout);
+        for part in [
+            "rules.toml: no rule lets a metric of batching fail",
+            "ns_per_entry",
+        ] {
+            assert!(run.stderr.contains(part), "{part}: {}", run.stderr);
+        }
     }
 }

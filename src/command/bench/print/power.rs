@@ -37,10 +37,10 @@ pub(in crate::command::bench) fn gates(
         Format::Csv => return csv(out, points),
         Format::Text => {}
     }
-    let what = if percent > 0.0 {
-        "caught"
+    let (what, whose) = if percent > 0.0 {
+        ("caught", "caught by")
     } else {
-        "false alarms"
+        ("false alarms", "false alarms of")
     };
     writeln!(out, "{all} gates, requests slower by {percent} %")?;
     writeln!(out, "FAIL           {failed:>5}  {what}")?;
@@ -48,7 +48,7 @@ pub(in crate::command::bench) fn gates(
     writeln!(out, "INDETERMINATE  {untold:>5}")?;
     writeln!(
         out,
-        "criterion      {criterion:>5}  {what} of its default rule: a metric that it calls regressed, on the same runs"
+        "criterion      {criterion:>5}  {whose} its default rule: a metric that it calls regressed, on the same runs"
     )?;
     for (metric, what) in [("gate_seconds", "s a gate"), ("gate_pairs", "pairs a gate")] {
         if let Some(Interval { median, low, high }) = Interval::range_of(&values(metric)) {
