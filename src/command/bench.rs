@@ -174,12 +174,11 @@ impl Progress {
     /// Says which point of how many is measured, and how long the others will take.
     pub(super) fn point(&self, (done, all): (usize, usize), what: &str) {
         let count = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);
-        let left = match done {
-            0 => String::new(),
-            _ => {
-                let left = left(self.started.elapsed(), count(done), count(all));
-                format!(", about {left} left")
-            }
+        let left = if done == 0 {
+            String::new()
+        } else {
+            let left = left(self.started.elapsed(), count(done), count(all));
+            format!(", about {left} left")
         };
         self.show(&format!("point {} of {all}: {what}{left}", done + 1));
     }

@@ -1,10 +1,16 @@
 //! What every suite does alike: run files, of one process and of several.
 
-use std::{collections::BTreeMap, fs, path::Path};
+use std::{
+    collections::BTreeMap,
+    fs,
+    io::{BufRead as _, BufReader},
+    path::Path,
+    process::{Command, Stdio},
+};
 
 use serde_json::{Value, json};
 
-use crate::run::{Finished, count, hwptop, points, unprivileged};
+use crate::run::{Finished, count, hwptop, points, unprivileged, unprivileged_command};
 
 fn read(path: &Path) -> Value {
     let text = fs::read_to_string(path).expect("it was written");
@@ -210,7 +216,8 @@ fn scaling_measures_every_number_of_instances_with_every_number_of_producers() {
         assert_eq!(line["efficiency"].is_empty(), is_one, "{line:?}");
         let number = |name: &str| line[name].parse::<f64>().expect(name);
         assert!(number("entries_per_s") >= number("entries_per_s_per_producer"));
-        assert_eq!(number("entries"), 4.0 * number("requests"));
+        let whole = |name: &str| line[name].parse::<u64>().expect(name);
+        assert_eq!(whole("entries"), 4 * whole("requests"));
     }
     assert!(
         csv.stderr
@@ -269,4 +276,54 @@ fn the_stages_of_modelled_requests_add_up_without_ebpf() {
 fn the_stages_of_modelled_requests_add_up_by_static_probes() {
     let timed_by = "eBPF on the driver's static probes";
     parts_add_up(&hwptop, timed_by, "static probes");
+}
+
+/// Sends SIGINT when the command says that it measures its second point.
+fn interrupted_in_the_second_point(args: &[&str]) -> Finished {
+    let mut command = unprivileged_command(args);
+    let mut child = command
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("it can be started");
+    let mut said = BufReader::new(child.stderr.take().expect("it is piped")).lines();
+    let mut lines = said.by_ref().map_while(Result::ok);
+    let second = lines.find(|line| line.contains("point 2 of"));
+    assert!(second.is_some(), "{args:?}: it ended before");
+    let kill = format!("kill -INT {}", child.id());
+    let killed = Command::new("sh").args(["-c", &kill]).status();
+    assert!(killed.expect("there is a shell").success());
+    let stderr: Vec<String> = said.map_while(Result::ok).collect();
+    let output = child.wait_with_output().expect("it ends");
+    Finished {
+        code: output.status.code(),
+        stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
+        stderr: stderr.join("\n"),
+    }
+}
+
+#[test]
+fn what_is_measured_when_a_suite_of_guests_is_interrupted_is_kept() {
+    let directory = tempfile::tempdir().expect("a temporary directory");
+    for (suite, options) in [
+        ("stages", &["--batch", "1,2,4"][..]),
+        ("scaling", &["--instances", "1", "--producers", "1,2,3"]),
+        (
+            "replay",
+            &["--capture", "smmuv3-nvme-strict", "--rate", "10%"],
+        ),
+    ] {
+        let path = directory.path().join(suite);
+        let file = path.to_str().expect("UTF-8");
+        let start = ["bench", suite, "--time", "500ms", "-o", file];
+        let run = interrupted_in_the_second_point(&[&start[..], options].concat());
+        assert_eq!(run.code, Some(130), "{suite}: {}", run.stderr);
+        assert!(run.stderr.contains("points are measured"), "{}", run.stderr);
+        let written = read(&path);
+        assert_eq!(written["complete"], false, "{suite}");
+        let measured = points(&written).len();
+        assert!((1..3).contains(&measured), "{suite}: {measured}");
+        assert!(run.stdout.contains("on a modelled"), "{}", run.stdout);
+    }
 }

@@ -26,9 +26,6 @@ pub(super) fn json(out: &mut impl Write, run: &RunFile) -> io::Result<()> {
 /// of its distributions in nanoseconds. What a point does not have is empty.
 pub(super) fn csv(out: &mut impl Write, run: &RunFile) -> io::Result<()> {
     let points: Vec<&Point> = run.runs.iter().flat_map(|run| &run.points).collect();
-    fn names<'a>(all: impl Iterator<Item = &'a String>) -> BTreeSet<&'a String> {
-        all.collect()
-    }
     let labels = names(points.iter().flat_map(|point| point.labels.keys()));
     let figures = names(points.iter().flat_map(|point| point.figures.keys()));
     let latencies = names(points.iter().flat_map(|point| point.latencies.keys()));
@@ -56,6 +53,11 @@ pub(super) fn csv(out: &mut impl Write, run: &RunFile) -> io::Result<()> {
         writeln!(out, "{}", line.join(","))?;
     }
     Ok(())
+}
+
+/// Each once, in order.
+fn names<'a>(all: impl Iterator<Item = &'a String>) -> BTreeSet<&'a String> {
+    all.collect()
 }
 
 /// The latency at a quantile, in nanoseconds.

@@ -114,19 +114,11 @@ fn notes(out: &mut impl Write, stages: &Stages) -> io::Result<()> {
     match &stages.watching {
         Watching::Kernel(attached) => {
             for of in attached {
-                match of.how {
-                    Some(how) => {
-                        writeln!(out, "{}: {} by {}", of.stage.name(), of.site, how.name())?
-                    }
-                    None => writeln!(
-                        out,
-                        "{}: {} is not timed{}",
-                        of.stage.name(),
-                        of.site,
-                        of.why_not_better
-                            .as_ref()
-                            .map_or_else(String::new, |why| format!(": {why}"))
-                    )?,
+                write!(out, "{}: {}", of.stage.name(), of.site)?;
+                match (of.how, &of.why_not_better) {
+                    (Some(how), _) => writeln!(out, " by {}", how.name())?,
+                    (None, Some(why)) => writeln!(out, " is not timed: {why}")?,
+                    (None, None) => writeln!(out, " is not timed")?,
                 }
             }
             Ok(())
