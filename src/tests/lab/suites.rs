@@ -131,3 +131,60 @@ fn captures_are_replayed_on_the_mock_under_every_policy() {
         }
     }
 }
+
+#[test]
+#[ignore = "needs the lab x86-intel: its IOMMU offers guests no nesting"]
+fn where_there_is_no_nesting_there_are_no_guests() {
+    let left = run(
+        PROFILE,
+        &[],
+        "for suite in stages scaling replay policies; do
+             code=0
+             hwptop bench $suite --target vfio:$HWPTOP_LAB_VFIO_CDEV >$suite.out 2>$suite.err || code=$?
+             echo $suite $code
+         done",
+    );
+    for suite in ["stages", "scaling", "replay", "policies"] {
+        let said = left.file(&format!("{suite}.err"));
+        assert_eq!(left.printed(suite), 3, "{suite}: {said}");
+        assert!(said.contains("offers guests no nesting"), "{suite}: {said}");
+        assert_eq!(left.file(&format!("{suite}.out")), "", "{suite}");
+    }
+}
+
+#[test]
+#[ignore = "needs the lab arm64-smmuv3: drives a guest on its vIOMMU"]
+fn the_suites_of_guests_run_on_a_vsmmu() {
+    let left = run(
+        "arm64-smmuv3",
+        &[],
+        "device=vfio:$HWPTOP_LAB_VFIO_CDEV
+         bench() {
+             name=$1
+             hwptop bench \"$@\" --target $device --time 200ms --format json >$name 2>progress ||
+                 fail \"$(cat progress)\"
+         }
+         bench stages --batch 1,16
+         bench scaling --producers 1,2
+         bench replay --capture smmuv3-nvme-strict --policy single,array --rate 50%",
+    );
+    for (suite, expected) in [("stages", 2), ("scaling", 2), ("replay", 4)] {
+        let document: Value = serde_json::from_str(&left.file(suite)).expect("JSON");
+        assert_eq!(
+            (&document["suite"], &document["kind"]),
+            (&suite.into(), &"emulated".into())
+        );
+        let points = points(&document);
+        assert_eq!(points.len(), expected, "{suite}");
+        for point in points {
+            assert!(count(point, "requests") > 0, "{point}");
+        }
+        if suite == "stages" {
+            for point in points {
+                let parts = ["driver_op_time", "submission_time", "unattributed_time"];
+                let sum: u64 = parts.iter().map(|part| count(point, part)).sum();
+                assert_eq!(sum, count(point, "request_time"), "{point}");
+            }
+        }
+    }
+}

@@ -119,7 +119,8 @@ impl<'a> Crew<'a> {
         vcpus: usize,
         time: Duration,
     ) -> Result<Done, ReplayError> {
-        let all = self.all(queues, vcpus, |queue, vcpu, place| {
+        let queues: Vec<&dyn Queue> = queues.iter().map(|queue| &**queue).collect();
+        let all = self.all(&queues, vcpus, |queue, vcpu, place| {
             self.closed_loop(queue, (vcpu, place), time)
         })?;
         let mut done = Done {
@@ -175,9 +176,9 @@ impl<'a> Crew<'a> {
     }
 
     /// Runs `one` on a thread for each vCPU, with its queue, its number there, and its place.
-    fn all<Q: AsQueue, T: Send>(
+    fn all<T: Send>(
         &self,
-        queues: &[Q],
+        queues: &[&dyn Queue],
         vcpus: usize,
         one: impl Fn(&dyn Queue, usize, usize) -> Result<Vcpu<T>, ReplayError> + Sync,
     ) -> Result<Vec<Vcpu<T>>, ReplayError> {
@@ -187,7 +188,7 @@ impl<'a> Crew<'a> {
             let places = self.places.iter().take(vcpus).enumerate();
             let threads = places.map(|(number, &place)| {
                 let (barrier, one) = (&barrier, &one);
-                let queue = queues[number / each].as_queue();
+                let queue = queues[number / each];
                 scope.spawn(move || {
                     barrier.wait();
                     one(queue, number % each, place)
@@ -328,23 +329,6 @@ impl Open {
             *seconds += response.as_secs_f64();
             *count += 1;
         }
-    }
-}
-
-/// Something that is a queue.
-trait AsQueue: Sync {
-    fn as_queue(&self) -> &dyn Queue;
-}
-
-impl AsQueue for Box<dyn Queue> {
-    fn as_queue(&self) -> &dyn Queue {
-        &**self
-    }
-}
-
-impl AsQueue for &dyn Queue {
-    fn as_queue(&self) -> &dyn Queue {
-        *self
     }
 }
 
