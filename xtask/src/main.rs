@@ -1,7 +1,7 @@
 //! hwptop's own commands: everything a contributor or CI runs that plain cargo cannot do.
 //!
 //! ```text
-//! cargo xtask ──▶ test ──▶ setup ─▶ fmt, tidy, clippy ─▶ cargo test ─▶ tests with needs, the lab ─▶ guests ─▶ perf
+//! cargo xtask ──▶ test ──▶ setup ─▶ fmt, tidy, clippy ─▶ cargo test ─▶ tests with needs, the lab ─▶ guests ─▶ package ─▶ perf
 //!             │                                                                        └─▶ beside: ebpf --check, dependencies, fuzz
 //!             ├─▶ dependencies ─▶ cargo-deny, cargo-machete, rust-version
 //!             ├─▶ ebpf ──▶ toolchain ─▶ build ─▶ strip ─▶ object + sidecar (or compare, with --check)
@@ -36,7 +36,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use crate::dependencies::Advisories;
-use crate::perf::{Latencies, Outcome};
+use crate::perf::Outcome;
 use crate::repo::Repo;
 use crate::setup::Install;
 
@@ -58,8 +58,9 @@ enum Task {
     ///
     /// Formatting, tidy, clippy, the workspace's tests and doc tests, the tests that need what is not everywhere (root
     /// and eBPF, hardware counters, the kernel's uAPI header, the lab; one at a time, and only where it is at hand), the
-    /// driver's tests on the real kernels of the lab's guests, the counts of `perf`, and beside these `ebpf --check`,
-    /// `dependencies` and every fuzz target for a minute. The last line is `N passed, N failed, N skipped`; a test that ran in three guests counts three times.
+    /// driver's tests on the real kernels of the lab's guests, the Debian package, and beside
+    /// these `ebpf --check`, `dependencies` and every fuzz target for a minute; alone at the end, `perf`. The last line is
+    /// `N passed, N failed, N skipped`; a test that ran in three guests counts three times.
     Test {
         /// Never install anything: print the command that would and fail
         #[arg(long)]
@@ -219,7 +220,7 @@ fn run(arguments: &Arguments) -> Result<ExitCode> {
             if update {
                 return perf::update(&repo, install).map(|()| ExitCode::SUCCESS);
             }
-            let outcome = perf::check(&repo, Latencies::Told, install)?;
+            let outcome = perf::check(&repo, install)?;
             println!("{outcome}");
             Ok(match outcome {
                 Outcome::Worse(_) => ExitCode::FAILURE,

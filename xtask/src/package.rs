@@ -21,10 +21,13 @@ use std::process::{Command, ExitCode};
 use crate::process;
 use crate::repo::Repo;
 use crate::setup::{self, Install, Need};
+use crate::tool::Tool;
 use contents::Contents;
 
-/// What is installed where it is not there in this version.
-const CARGO_DEB: &str = "3.8.0";
+const CARGO_DEB: Tool = Tool {
+    name: "cargo-deb",
+    version: "3.8.0",
+};
 
 /// What a check came to.
 pub(crate) enum Outcome {
@@ -65,7 +68,7 @@ pub(crate) fn task(
         setup::ensure(&setup::missing(Need::Package), install)?;
         let contents = Contents::make(repo, &Build::Release.binary(repo)?)?;
         println!("{}", contents.notes().display());
-        package(repo, &cargo_deb(repo, install)?, Build::Release)?
+        package(repo, &CARGO_DEB.get(repo, install)?, Build::Release)?
     };
     println!("{}", made.display());
     Ok(ExitCode::SUCCESS)
@@ -80,7 +83,7 @@ pub(crate) fn check(repo: &Repo, install: Install) -> Result<Outcome> {
     needed.extend(setup::missing(Need::Root));
     let ready = setup::ensure(&needed, install)
         .and_then(|()| debian::can_be_entered())
-        .and_then(|()| cargo_deb(repo, install))
+        .and_then(|()| CARGO_DEB.get(repo, install))
         .and_then(|cargo_deb| Ok((cargo_deb, debian::base(repo, install)?)));
     let (cargo_deb, base) = match ready {
         Ok(ready) => ready,
@@ -152,32 +155,4 @@ fn package(repo: &Repo, cargo_deb: &Path, build: Build) -> Result<PathBuf> {
             .then_some(path)
     });
     package.context("cargo-deb made no package")
-}
-
-/// The program, of a version that is known; installed once.
-fn cargo_deb(repo: &Repo, install: Install) -> Result<PathBuf> {
-    let tools = repo.cache().join("tools");
-    let program = tools.join("bin/cargo-deb");
-    let is_there = process::output(Command::new(&program).arg("--version"), "")
-        .is_ok_and(|told| told == format!("cargo-deb {CARGO_DEB}"));
-    if is_there {
-        return Ok(program);
-    }
-    if install == Install::Refused {
-        bail!(
-            "cargo-deb {CARGO_DEB} is not in {}, and nothing may be fetched",
-            tools.display()
-        );
-    }
-    let mut fetch = process::cargo();
-    fetch
-        .args([
-            "install", "--locked", "--debug", "--quiet", "--force", "--root",
-        ])
-        .arg(&tools)
-        .args(["cargo-deb", "--version", CARGO_DEB])
-        .current_dir(repo.root());
-    println!("installing cargo-deb {CARGO_DEB} (once)");
-    process::run(&mut fetch, "check the machine's network")?;
-    Ok(program)
 }

@@ -8,8 +8,7 @@
 //! to 0.3 %, of all else by 15 %: builds with and without it have a baseline each. The floor (0.5 %) is that of `hwptop
 //! gate`.
 //!
-//! Latencies of a short run of the batching suite are told beside a stored run's, and fail nothing. `cargo xtask test`,
-//! which has other work beside, leaves them out.
+//! Latencies of a short run of the batching suite are told beside a stored run's, and fail nothing.
 
 mod baseline;
 mod binary;
@@ -57,18 +56,11 @@ impl fmt::Display for Outcome {
     }
 }
 
-/// Whether latencies are told beside the counts: not where other work would be in them.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Latencies {
-    Told,
-    Untold,
-}
-
 /// Counts, and holds the counts against the stored ones.
 ///
 /// # Errors
 /// Where hwptop cannot be built, fails under valgrind, or what is stored cannot be read.
-pub(crate) fn check(repo: &Repo, latencies: Latencies, install: Install) -> Result<Outcome> {
+pub(crate) fn check(repo: &Repo, install: Install) -> Result<Outcome> {
     if let Err(why) = setup::ensure(&setup::missing(Need::Perf), install) {
         return Ok(Outcome::Skipped(format!("{why:#}")));
     }
@@ -83,9 +75,7 @@ pub(crate) fn check(repo: &Repo, latencies: Latencies, install: Install) -> Resu
     let (rows, outcome) = conclude(base.as_ref(), &now, floor);
     print(&rows, floor);
     // What it says fails nothing, and neither does that it cannot say it.
-    if latencies == Latencies::Told
-        && let Err(error) = latency::tell(repo, &binary)
-    {
+    if let Err(error) = latency::tell(repo, &binary) {
         println!("latencies are not told: {error:#}");
     }
     Ok(outcome)

@@ -166,9 +166,10 @@ fn tests(repo: &Repo, install: Install, counts: &mut Counts) {
     println!();
     let beside = run_here(repo, install, &in_lab, &others, counts);
     guests::run(repo, install, &in_guests, &mut needs, counts);
-    perf::run(repo, install, counts);
     packaging::run(repo, install, counts);
     beside.show(counts);
+    // Nothing runs beside it: it tells latencies, too.
+    perf::run(repo, install, counts);
 }
 
 /// The ignored tests of these names, on this machine and one at a time, since they attach to the same probes or take

@@ -1,6 +1,6 @@
 //! The project's own speed as a test: it counts as one.
 
-use crate::perf::{self, Latencies, Outcome};
+use crate::perf::{self, Outcome};
 use crate::repo::Repo;
 use crate::setup::Install;
 
@@ -9,7 +9,7 @@ use super::{Step, libtest::Counts};
 /// Counts instructions and holds them against the stored counts.
 pub(super) fn run(repo: &Repo, install: Install, counts: &mut Counts) {
     let step = Step::begin("perf");
-    let own = match perf::check(repo, Latencies::Untold, install) {
+    let own = match perf::check(repo, install) {
         Ok(outcome) => {
             println!("{outcome}");
             of(&outcome)
