@@ -12,11 +12,11 @@ makes both. One that was cut off, by a full disk or by SIGKILL, is shown up to i
 last whole interval. Totals are those since the recording began.
 
 Examples:
-  hwptop replay hwptop-recording.jsonl                the dashboard, at the pace of then
-  hwptop replay hwptop-recording.jsonl --step         an interval for each press of n
-  hwptop replay hwptop-recording.jsonl --once         all of it in one table
-  hwptop replay hwptop-recording.jsonl --format csv   every interval, for a script
-  hwptop replay new.jsonl --once --baseline old.jsonl one recording against another
+  hwptop replay hwptop-recording.jsonl                 the dashboard, at the pace of then
+  hwptop replay hwptop-recording.jsonl --step          an interval for each press of n
+  hwptop replay hwptop-recording.jsonl --once          all of it in one table
+  hwptop replay hwptop-recording.jsonl --format csv    every interval, for a script
+  hwptop replay new.jsonl --once --baseline old.jsonl  one recording against another
 
 ",
     exit_codes!()

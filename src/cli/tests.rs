@@ -2,6 +2,46 @@ use clap::CommandFactory as _;
 
 use super::*;
 
+#[path = "../tests/documented.rs"]
+mod documented;
+#[path = "../tests/documented/words.rs"]
+mod split;
+
+#[test]
+fn every_command_line_of_the_documentation_and_of_the_helps_is_accepted() {
+    fn examples(command: &clap::Command, lines: &mut Vec<String>) {
+        let help = command
+            .get_after_help()
+            .map(ToString::to_string)
+            .unwrap_or_default();
+        let example = |line: &str| {
+            let line = line.strip_prefix("  ")?.split("  ").next()?;
+            line.starts_with("hwptop").then(|| line.to_owned())
+        };
+        let blocks = help.split("\n\n");
+        let blocks = blocks.filter(|block| block.starts_with("Example"));
+        lines.extend(blocks.flat_map(str::lines).filter_map(example));
+        for below in command.get_subcommands() {
+            examples(below, lines);
+        }
+    }
+    let mut lines = documented::lines("hwptop");
+    assert!(lines.len() > 50, "{lines:#?}");
+    examples(&Cli::command(), &mut lines);
+    for line in lines {
+        let words = split::words(&line);
+        if let Err(error) = Cli::try_parse_from(&words) {
+            panic!("{line}\n{words:?}\n{error}");
+        }
+    }
+}
+
+#[test]
+fn a_command_line_is_split_as_a_shell_does() {
+    let words = split::words("hwptop a 'b c' \"d\"e > f; g");
+    assert_eq!(words, ["hwptop", "a", "b c", "de"]);
+}
+
 #[test]
 fn the_definition_of_the_command_line_is_sound() {
     Cli::command().debug_assert();

@@ -15,6 +15,7 @@ use tempfile::TempDir;
 
 use crate::run::HWPTOP;
 
+mod everything;
 mod following;
 mod grafana;
 mod metrics;
@@ -22,6 +23,7 @@ mod otlp;
 mod played;
 mod prometheus;
 pub(crate) mod recording;
+mod reference;
 mod returning;
 mod starting;
 

@@ -14,6 +14,8 @@ mod dashboard;
 mod dashboard_bench;
 mod detach;
 mod doctor;
+mod documentation;
+mod documented;
 mod exact;
 mod files;
 mod gate;

@@ -236,3 +236,6 @@ fn run(arguments: &Arguments) -> Result<ExitCode> {
         Task::Tidy => tidy::check(&repo).map(|()| ExitCode::SUCCESS),
     }
 }
+
+#[cfg(test)]
+mod tests;

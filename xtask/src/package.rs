@@ -12,7 +12,7 @@ mod contents;
 mod debian;
 mod notices;
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result};
 use std::fmt;
 use std::fs;
 use std::path::{Path, PathBuf};

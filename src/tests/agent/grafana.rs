@@ -11,11 +11,8 @@ use std::{
 
 use serde_json::Value;
 
-use super::Agent;
-use crate::{
-    run::{Finished, HWPTOP},
-    tmux::eventually,
-};
+use super::everything::{Everything, labels, words};
+use crate::run::Finished;
 
 const ROOT: &str = env!("CARGO_MANIFEST_DIR");
 
@@ -47,80 +44,20 @@ fn queries(dashboard: &Value) -> Vec<String> {
     queries.chain(variables).collect()
 }
 
-/// The words of a query outside of its strings.
-fn words(query: &str) -> Vec<&str> {
-    let outside = query.split('"').step_by(2);
-    let is_part = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '$';
-    outside
-        .flat_map(|part| part.split(move |c| !is_part(c)))
-        .filter(|word| word.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_'))
-        .collect()
-}
-
-/// The labels in `{…}` and `by (…)`.
-fn labels(query: &str) -> BTreeSet<&str> {
-    let matchers = query
-        .split('{')
-        .skip(1)
-        .flat_map(|rest| words(rest.split('}').next().unwrap_or_default()));
-    let grouped = query
-        .split(" by (")
-        .skip(1)
-        .flat_map(|rest| words(rest.split(')').next().unwrap_or_default()));
-    matchers.chain(grouped).collect()
-}
-
-/// The recording of a kernel, at `path`, as if a request had failed in each interval; the target that plays it.
-fn failing(path: &Path) -> String {
-    let stored = format!("{ROOT}/docs/kernel");
-    fs::copy(format!("{stored}.hlog"), path.with_extension("hlog")).expect("it is there");
-    let text = fs::read_to_string(format!("{stored}.jsonl")).expect("it is there");
-    let mut lines = String::new();
-    for line in text.lines() {
-        let mut line: Value = serde_json::from_str(line).expect("JSON");
-        for instance in line["instances"].as_array_mut().into_iter().flatten() {
-            if let Some(request) = instance["interval"].get_mut("request") {
-                request["errors"] = 1.into();
-                request["error_codes"] = serde_json::json!([[5, 1]]);
-            }
-        }
-        writeln!(lines, "{line}").expect("to a string");
-    }
-    fs::write(path, lines).expect("it is written");
-    format!("file:{}", path.display())
-}
-
-/// The labels of every metric that an agent of the model and one of a kernel's recording export.
+/// The labels of every metric that is exported.
 fn exported() -> BTreeMap<String, BTreeSet<String>> {
-    let folder = tempfile::tempdir().expect("a folder");
-    let recording = folder.path().join("run.jsonl");
-    let recording = recording.to_str().expect("UTF-8");
-    let model = Agent::of_model("50ms", &["--perf", "--record", recording]);
-    let kernel = folder.path().join("kernel.jsonl");
-    let mut command = Command::new(HWPTOP);
-    command.arg("agent").arg("--target").arg(failing(&kernel));
-    let kernel = Agent::start(command);
-    eventually("the recording has requests", || {
-        let scrape = kernel.scrape();
-        scrape
-            .keys()
-            .any(|series| series.starts_with("hwptop_object_"))
-    });
     let mut exported = BTreeMap::<String, BTreeSet<String>>::new();
-    for agent in [&model, &kernel] {
-        for series in agent.first_scrape().keys() {
+    let everything = Everything::start();
+    for agent in everything.agents() {
+        for series in agent.scrape().keys() {
             let name = series.split('{').next().unwrap_or_default();
             let labels = labels(series);
             // A native histogram has the name of the classic one, without a suffix, and no `le`.
             let native = name.strip_suffix("_bucket").into_iter();
             for name in native.chain([name]) {
-                let known = exported.entry(name.to_owned()).or_default();
-                known.extend(
-                    labels
-                        .iter()
-                        .filter(|label| **label != "le" || name.ends_with("_bucket"))
-                        .map(|&label| label.to_owned()),
-                );
+                let has_it = |label: &&&str| **label != "le" || name.ends_with("_bucket");
+                let labels = labels.iter().filter(has_it).map(|&label| label.to_owned());
+                exported.entry(name.to_owned()).or_default().extend(labels);
             }
         }
     }
