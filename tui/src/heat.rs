@@ -6,8 +6,8 @@ use hwptop_agent::{Band, HeatColumn};
 /// what it recorded.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct HeatMap {
-    /// Oldest first; in each the fastest row first.
-    counts: Vec<Vec<u64>>,
+    /// Oldest column first; in each the fastest row first.
+    counts: Vec<u64>,
     /// The band at the bottom.
     lowest: usize,
     /// The bands that make a row.
@@ -20,9 +20,13 @@ pub(crate) struct HeatMap {
 impl HeatMap {
     /// `columns` in so many rows; `None` where nothing was recorded or there is no row.
     pub(crate) fn of(columns: &[HeatColumn], rows: usize) -> Option<Self> {
-        let bands = columns.iter().flat_map(|column| &column.counts);
-        let bands = bands.map(|(band, _)| *band);
-        let (fastest, slowest) = (bands.clone().min()?, bands.max()?);
+        let counts = columns.iter().map(|column| &column.counts);
+        let fastest = counts.clone().filter_map(|one| one.first());
+        let slowest = counts.filter_map(|one| one.last());
+        let (fastest, slowest) = (
+            fastest.map(|one| one.0).min()?,
+            slowest.map(|one| one.0).max()?,
+        );
         if rows == 0 {
             return None;
         }
@@ -33,18 +37,17 @@ impl HeatMap {
         let highest = above.map_or(Band::COUNT - 1, |ns| Band::of(ns - 1).index());
         let joined = (highest + 1).saturating_sub(lowest).div_ceil(rows).max(1);
         let mut most = 1;
-        let counts = columns.iter().map(|column| {
-            let mut cells = vec![0_u64; rows];
+        let mut counts = vec![0_u64; columns.len() * rows];
+        for (column, cells) in columns.iter().zip(counts.chunks_exact_mut(rows)) {
             for (band, count) in &column.counts {
                 let row = band.index().saturating_sub(lowest) / joined;
                 let cell = &mut cells[row.min(rows - 1)];
                 *cell = cell.saturating_add(*count);
                 most = most.max(*cell);
             }
-            cells
-        });
+        }
         Some(Self {
-            counts: counts.collect(),
+            counts,
             lowest,
             joined,
             rows,
@@ -52,10 +55,9 @@ impl HeatMap {
         })
     }
 
-    /// The count of a cell, from the oldest column and the fastest row; 0 where there is none.
-    pub(crate) fn count(&self, column: usize, row: usize) -> u64 {
-        let cells = self.counts.get(column);
-        cells.and_then(|cells| cells.get(row)).copied().unwrap_or(0)
+    /// The counts of each column by row, from the oldest column and the fastest row.
+    pub(crate) fn columns(&self) -> impl Iterator<Item = &[u64]> {
+        self.counts.chunks_exact(self.rows)
     }
 
     /// The row of a latency, where it is in the map.
@@ -147,10 +149,9 @@ mod tests {
         ];
         for rows in [1, 2, 3, 7, 40, 255, 256, 1000] {
             let map = HeatMap::of(&columns, rows).unwrap();
-            for (index, column) in columns.iter().enumerate() {
-                let sum: u64 = (0..rows).map(|row| map.count(index, row)).sum();
-                assert_eq!(sum, column.recorded, "{rows}");
-            }
+            let sums = map.columns().map(|counts| counts.iter().sum::<u64>());
+            let recorded = columns.iter().map(|column| column.recorded);
+            assert!(sums.eq(recorded), "{rows}");
         }
     }
 
@@ -160,7 +161,8 @@ mod tests {
         let map = HeatMap::of(&columns, 20).unwrap();
         let rows = [1_500, 10_000, 99_000].map(|ns| map.row_of(ns).unwrap());
         assert!(rows.is_sorted(), "{rows:?}");
-        assert_eq!(rows.map(|row| map.count(0, row)), [1, 2, 4]);
+        let counts = map.columns().next().unwrap();
+        assert_eq!(rows.map(|row| counts[row]), [1, 2, 4]);
         assert_eq!(map.row_of(1_000), Some(0));
         assert_eq!(map.row_of(900), None);
         assert_eq!(map.row_of(1_000_000), None);

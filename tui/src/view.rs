@@ -34,6 +34,7 @@ mod outlier;
 mod outliers;
 mod page;
 mod part;
+mod plot;
 mod prompt;
 mod status;
 mod table;

@@ -1,5 +1,5 @@
 use hwptop_agent::snapshot::Scope;
-use ratatui::{buffer::Buffer, layout::Rect, style::Style, text::Line, widgets::Widget};
+use ratatui::{buffer::Buffer, layout::Rect, style::Style, text::Line};
 
 use crate::{Theme, column::width_of, drawn::Drawn, outliers, plain::is_plain, sort::By};
 
@@ -78,7 +78,11 @@ impl<'a> Canvas<'a> {
     /// Sets one character of one column; a picture has too many for [`Self::put`].
     pub(super) fn set(&mut self, x: u16, y: u16, symbol: char, style: Style) {
         if x < self.area.width && y < self.area.height {
-            let cell = &mut self.buffer[(self.area.x + x, self.area.y + y)];
+            // The area is within the buffer's, which is not asked for each of them.
+            let whole = self.buffer.area;
+            let line = usize::from(self.area.y - whole.y + y) * usize::from(whole.width);
+            let at = line + usize::from(self.area.x - whole.x + x);
+            let cell = &mut self.buffer.content[at];
             cell.set_char(symbol).set_style(style);
         }
     }
@@ -155,12 +159,6 @@ impl<'a> Canvas<'a> {
                 left = left.saturating_sub(8);
             }
         }
-    }
-
-    /// Draws one of the library's widgets.
-    pub(super) fn widget(&mut self, rect: Rect, widget: impl Widget) {
-        let area = self.absolute(rect);
-        widget.render(area, self.buffer);
     }
 
     fn absolute(&self, rect: Rect) -> Rect {

@@ -6,14 +6,12 @@ use hwptop_agent::{
     HeatColumn,
     snapshot::{Activity, Scope, Snapshot, Stage, StageActivity},
 };
-use ratatui::{
-    layout::Rect,
-    style::Style,
-    symbols::Marker,
-    widgets::{Axis, Chart, Dataset, GraphType},
-};
+use ratatui::{layout::Rect, style::Style};
 
-use super::{Canvas, heat};
+use super::{
+    Canvas, heat,
+    plot::{self, Ink},
+};
 use crate::{
     Theme,
     column::width_of,
@@ -75,25 +73,19 @@ pub(super) fn draw(
     };
     draw_axes(&scale, plot, canvas);
     let theme = canvas.theme;
-    let datasets = curves.iter().map(|curve| {
-        Dataset::default()
-            .marker(marker(curve, theme))
-            .graph_type(GraphType::Line)
-            .style(style(curve, theme))
-            .data(&curve.points)
-    });
-    let chart = Chart::new(datasets.collect())
-        .legend_position(None)
-        .x_axis(Axis::default().bounds([0.0, f64::from(scale.rarest)]))
-        .y_axis(Axis::default().bounds([f64::from(scale.low), f64::from(scale.high)]));
-    canvas.widget(plot, chart);
+    for curve in &curves {
+        let points = curve.points.iter();
+        let points = points.map(|(rarity, ns)| (scale.across(*rarity), scale.down(*ns)));
+        let (ink, style) = (ink(curve, theme), style(curve, theme));
+        plot::line(points, ink, style, &mut canvas.part(plot));
+    }
     draw_names(&curves, &scale, plot, canvas);
 }
 
-fn marker(curve: &Curve, theme: Theme) -> Marker {
+fn ink(curve: &Curve, theme: Theme) -> Ink {
     match theme {
-        Theme::Monochrome => Marker::Custom(curve.marker),
-        Theme::Dark | Theme::Light | Theme::Sixteen => Marker::Braille,
+        Theme::Monochrome => Ink::Character(curve.marker),
+        Theme::Dark | Theme::Light | Theme::Sixteen => Ink::Braille,
     }
 }
 
@@ -222,16 +214,14 @@ fn points(latencies_ns: impl Iterator<Item = (u64, u64)>, recorded: u64) -> Vec<
     let steps = steps
         .take_while(|decades| *decades < rarest)
         .chain([rarest]);
-    let mut steps = steps.peekable();
+    // With how many are at most as slow.
+    let below = |decades: f64| (1.0 - 10_f64.powf(-decades)) * recorded as f64;
+    let mut steps = steps.map(|decades| (decades, below(decades))).peekable();
     let mut points = Vec::new();
     let mut counted = 0_u64;
     for (ns, count) in latencies_ns {
         counted = counted.saturating_add(count);
-        let covers = |decades: &f64| {
-            let below = (1.0 - 10_f64.powf(-decades)) * recorded as f64;
-            counted as f64 >= below
-        };
-        while let Some(decades) = steps.next_if(covers) {
+        while let Some((decades, _)) = steps.next_if(|(_, below)| counted as f64 >= *below) {
             points.push((decades, (ns.max(1) as f64).log10()));
         }
     }
@@ -284,28 +274,26 @@ impl Scale {
         })
     }
 
-    /// The line of a latency, in decades of nanoseconds.
-    fn line(&self, decades: f64, plot: Rect) -> u16 {
+    /// Which part of the height is above a latency, in decades of nanoseconds.
+    fn down(&self, decades: f64) -> f64 {
         let (low, high) = (f64::from(self.low), f64::from(self.high));
-        plot.y + part((high - decades) / (high - low), plot.height)
+        (high - decades) / (high - low)
     }
 
-    /// The column of a rarity, in decades.
+    /// Which part of the width is left of a rarity, in decades.
+    fn across(&self, decades: f64) -> f64 {
+        decades / f64::from(self.rarest)
+    }
+
+    /// The line of a latency.
+    fn line(&self, decades: f64, plot: Rect) -> u16 {
+        plot.y + plot::place(self.down(decades), plot.height)
+    }
+
+    /// The column of a rarity.
     fn column(&self, decades: f64, plot: Rect) -> u16 {
-        plot.x + part(decades / f64::from(self.rarest), plot.width)
+        plot.x + plot::place(self.across(decades), plot.width)
     }
-}
-
-/// Which of `length` places is at a part of the way, 0 to 1.
-fn part(share: f64, length: u16) -> u16 {
-    let last = f64::from(length.saturating_sub(1));
-    #[expect(
-        clippy::cast_possible_truncation,
-        clippy::cast_sign_loss,
-        reason = "between 0 and the length"
-    )]
-    let place = (share.clamp(0.0, 1.0) * last).round() as u16;
-    place
 }
 
 /// `p99` for two decades of rarity.

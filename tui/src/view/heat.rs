@@ -11,7 +11,6 @@ use ratatui::{layout::Rect, style::Style};
 
 use super::Canvas;
 use crate::{
-    Theme,
     column::width_of,
     figure,
     heat::{HeatMap, Steps},
@@ -45,38 +44,34 @@ pub(super) fn draw(kept: &Kept, scope: &Scope, stage: Stage, canvas: &mut Canvas
     draw_caption(stage, &map, canvas);
     draw_latencies(&map, plot, canvas);
     let steps = Steps::new(map.top(), ramp.steps());
-    for (x, column) in (plot.x..plot.x + plot.width).zip(0..columns.len()) {
-        for line in 0..plot.height {
-            let above = usize::from(plot.height - 1 - line) * ramp.rows_per_line();
-            let (symbol, style) = cell(&map, &steps, (column, above), (stage, canvas.theme));
-            if symbol != ' ' {
-                canvas.set(x, plot.y + line, symbol, style);
+    let of_stage = canvas.theme.stage(stage);
+    for (x, counts) in (plot.x..plot.x + plot.width).zip(map.columns()) {
+        let lines = counts.chunks_exact(ramp.rows_per_line());
+        for (y, counts) in (plot.y..plot.y + plot.height).rev().zip(lines) {
+            if let Some((symbol, style)) = cell(counts, &steps, ramp, of_stage) {
+                canvas.set(x, y, symbol, style);
             }
         }
     }
     draw_time(&columns, plot, canvas);
 }
 
-/// What shows the rows from `row` up of a column.
-fn cell(
-    map: &HeatMap,
-    steps: &Steps,
-    (column, row): (usize, usize),
-    (stage, theme): (Stage, Theme),
-) -> (char, Style) {
-    let step_at = |row| steps.of(map.count(column, row));
-    match theme.ramp() {
+/// What shows the counts that are in one character, from the fastest; shades have the style of
+/// their stage.
+fn cell(counts: &[u64], steps: &Steps, ramp: Ramp, of_stage: Style) -> Option<(char, Style)> {
+    let step_at = |row: usize| counts.get(row).and_then(|count| steps.of(*count));
+    match ramp {
         Ramp::Shades(shades) => {
-            let shade = step_at(row).and_then(|step| shades.get(step));
-            (shade.copied().unwrap_or(' '), theme.stage(stage))
+            let shade = step_at(0).and_then(|step| shades.get(step));
+            shade.map(|shade| (*shade, of_stage))
         }
         Ramp::Colours(colours) => {
             let colour = |step| colour(colours, step);
-            match (step_at(row).map(colour), step_at(row + 1).map(colour)) {
-                (None, None) => (' ', Style::new()),
-                (Some(lower), None) => ('▄', Style::new().fg(lower)),
-                (None, Some(upper)) => ('▀', Style::new().fg(upper)),
-                (Some(lower), Some(upper)) => ('▀', Style::new().fg(upper).bg(lower)),
+            match (step_at(0).map(colour), step_at(1).map(colour)) {
+                (None, None) => None,
+                (Some(lower), None) => Some(('▄', Style::new().fg(lower))),
+                (None, Some(upper)) => Some(('▀', Style::new().fg(upper))),
+                (Some(lower), Some(upper)) => Some(('▀', Style::new().fg(upper).bg(lower))),
             }
         }
     }
