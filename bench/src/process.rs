@@ -117,8 +117,12 @@ impl Measuring {
         })?;
         let ended = Running(child).wait(limit, stop).map_err(io)?;
         let status = match ended {
-            Ended::With(status) => status,
             Ended::Stopped => return Err(ProcessError::Stopped),
+            // A terminal's Ctrl-C is for both, and the process may be the first to end.
+            Ended::With(status) if !status.success() && stop.load(Ordering::Relaxed) => {
+                return Err(ProcessError::Stopped);
+            }
+            Ended::With(status) => status,
             Ended::Hung => return Err(ProcessError::Hung { program, limit }),
         };
         if !status.success() {

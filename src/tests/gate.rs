@@ -387,6 +387,26 @@ fn a_signal_ends_a_gate_and_keeps_what_is_measured() {
     assert_eq!((report.failures, report.errors), (0, 0));
 }
 
+/// A terminal sends it to the process that measures as well, which may be the first to end.
+#[test]
+fn ctrl_c_is_no_process_that_failed() {
+    let directory = tempfile::tempdir().expect("a temporary directory");
+    let text = format!(
+        "cd \"$(dirname \"$0\")\"\nif [ -e first ]; then kill -INT $PPID; exit 130; fi\ntouch first\n\
+         exec {HWPTOP} \"$@\""
+    );
+    let binary = script(directory.path(), &text);
+    let output = directory.path().join("run.json");
+    let options = ["--budget", "10m", "-o", output.to_str().expect("UTF-8")];
+    let run = finished(gate(binary.to_str().expect("UTF-8"), &options));
+    assert_eq!(run.code, Some(130), "{}", run.stderr);
+    assert!(!run.stderr.contains("dropped"), "{}", run.stderr);
+    let text = fs::read_to_string(&output).expect("it was written");
+    let kept: Value = serde_json::from_str(&text).expect("JSON");
+    assert_eq!(kept["dropped"], Value::Null, "{text}");
+    assert_eq!(kept["runs"].as_array().map(Vec::len), Some(1));
+}
+
 #[test]
 fn a_signal_ends_several_runs_and_keeps_what_is_measured() {
     let directory = tempfile::tempdir().expect("a temporary directory");
