@@ -32,6 +32,7 @@ pub(super) struct Stored {
     branch: Name,
     /// The newest run that could be a base, of whatever was measured.
     newest: RunFile,
+    path: PathBuf,
 }
 
 impl Base {
@@ -66,7 +67,7 @@ impl Base {
         let name = Name::new(suite).map_err(Failure::input)?;
         let newest = Store::at(path).newest(&branch, &name, unfit);
         let mut found = newest.map_err(Failure::input)?;
-        let Some((_, newest)) = found.found.take() else {
+        let Some((stored, newest)) = found.found.take() else {
             store::say(&found.unread);
             return Err(none(&found, path, &branch, suite));
         };
@@ -74,6 +75,7 @@ impl Base {
             directory: path.to_owned(),
             branch,
             newest,
+            path: stored.path,
         })))
     }
 
@@ -108,14 +110,13 @@ impl Stored {
         let newest = Store::at(&self.directory).newest_comparable(&self.branch, own, unfit);
         let mut newest = newest.map_err(Failure::input)?;
         store::say(&newest.unread);
-        match newest.found.take() {
-            Some((stored, base)) => {
-                remark(&format!("the base is {}", stored.path.display()));
-                Ok(base)
-            }
-            None if force => Ok(self.newest),
-            None => Err(none(&newest, &self.directory, &self.branch, &own.suite)),
-        }
+        let (path, base) = match newest.found.take() {
+            Some((stored, base)) => (stored.path, base),
+            None if force => (self.path, self.newest),
+            None => return Err(none(&newest, &self.directory, &self.branch, &own.suite)),
+        };
+        remark(&format!("the base is {}", path.display()));
+        Ok(base)
     }
 }
 

@@ -76,6 +76,9 @@ fn the_newest_comparable_run_of_a_stores_branch_is_a_base() {
         forced.stderr
     );
 
+    let base = format!("the base is {enough}\n");
+    assert!(forced.stderr.contains(&base), "{}", forced.stderr);
+
     // A file in the store is not written over.
     let run = hwptop(&[&gate[..], &["-o", &few]].concat());
     assert_eq!(run.code, Some(2), "{}", run.stdout);
