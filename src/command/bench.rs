@@ -78,7 +78,7 @@ pub(crate) fn front_end(args: &FrontEndArgs) -> Result<(), Failure> {
         .as_ref()
         .map_or(&Policy::ALL[..], slice::from_ref);
     let points = run_front_end(&captures, policies, args.rounds, &stop, |round| {
-        progress.show(&format!("round {} of {}", round + 1, args.rounds));
+        progress.of("round", (round as usize, args.rounds as usize), "");
     })
     .map_err(Failure::input)?;
     progress.clear();
@@ -115,12 +115,8 @@ pub(crate) fn probe_cost(args: &ProbeCostArgs) -> Result<(), Failure> {
     let started = SystemTime::now();
     let progress = Progress::start();
     let cost = run_probe_cost(args.rounds, |round, variant| {
-        progress.show(&format!(
-            "round {} of {}: {}",
-            round + 1,
-            args.rounds,
-            variant.name()
-        ));
+        let rounds = (round as usize, args.rounds as usize);
+        progress.of("round", rounds, variant.name());
     })
     .map_err(Failure::cannot)?;
     progress.clear();
@@ -171,8 +167,13 @@ impl Progress {
         };
     }
 
-    /// Says which point of how many is measured, and how long the others will take.
-    pub(super) fn point(&self, (done, all): (usize, usize), what: &str) {
+    /// Says which point of how many is measured, and how long it and the others will take.
+    pub(super) fn point(&self, of: (usize, usize), what: &str) {
+        self.of("point", of, what);
+    }
+
+    /// The same of points, rounds or whatever else there are so many of.
+    pub(super) fn of(&self, unit: &str, (done, all): (usize, usize), what: &str) {
         let count = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);
         let left = if done == 0 {
             String::new()
@@ -180,7 +181,8 @@ impl Progress {
             let left = left(self.started.elapsed(), count(done), count(all));
             format!(", about {left} left")
         };
-        self.show(&format!("point {} of {all}: {what}{left}", done + 1));
+        let colon = if what.is_empty() { "" } else { ": " };
+        self.show(&format!("{unit} {} of {all}{colon}{what}{left}", done + 1));
     }
 
     pub(super) fn clear(&self) {

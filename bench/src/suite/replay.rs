@@ -24,7 +24,10 @@ pub use point::ReplayPoint;
 use super::queues::{
     Counted, Crew, Ground, GuestsOn, GuestsOnError, Queue, Rate, Workload, WorkloadError,
 };
-use crate::steadiness::{ROUNDS, Steadiness};
+use crate::{
+    Interval,
+    steadiness::{ROUNDS, Steadiness},
+};
 
 /// Entries due per second, at most.
 const RATE_MAX: f64 = 1e8;
@@ -264,6 +267,8 @@ impl<'a> Place<'a> {
             point.elapsed += done.elapsed;
         }
         let counted = queues[0].read()?.since(&before);
+        let per_s: Vec<f64> = rounds.iter().map(|seconds| 1.0 / seconds).collect();
+        point.per_s = Interval::median_of(&per_s);
         Ok(point.with(&counted, &rounds))
     }
 
@@ -307,6 +312,7 @@ impl<'a> Place<'a> {
             response: None,
             service: latency_histogram(),
             request_latency: latency_histogram(),
+            per_s: None,
             elapsed: Duration::ZERO,
             steadiness: None,
         }

@@ -21,7 +21,7 @@ pub(crate) fn attach_cost(args: &AttachCostArgs) -> Result<(), Failure> {
     let cost = run_attach_cost(args.rounds, &stop, |round| {
         // A line each would be many where nobody watches.
         if round % 50 == 0 {
-            progress.show(&format!("round {} of {}", round + 1, args.rounds));
+            progress.of("round", (round as usize, args.rounds as usize), "");
         }
     })
     .map_err(Failure::cannot)?;

@@ -40,9 +40,7 @@ pub(crate) fn batching(args: &BatchingArgs) -> Result<(), Failure> {
     let all = sweep.points();
     let progress = Progress::start();
     let swept = run_batching(&sweep, &stop, |instance, batch, done| {
-        progress.show(&format!(
-            "{instance}: batch {batch} ({done} of {all} points done)"
-        ));
+        progress.point((done, all), &format!("{instance}, batch {batch}"));
     })
     .map_err(Failure::cannot)?;
     progress.clear();

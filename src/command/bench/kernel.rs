@@ -32,11 +32,7 @@ pub(super) fn kernel_cost(target: &Target, args: &ProbeCostArgs) -> Result<(), F
     let stop = stop_flag()?;
     let progress = Progress::start();
     let costs = run_kernel_cost(vendor, rounds, &stop, |round, variant| {
-        progress.show(&format!(
-            "round {} of {rounds}: {}",
-            round + 1,
-            variant.name()
-        ));
+        progress.of("round", (round as usize, rounds as usize), variant.name());
     })
     .map_err(Failure::cannot)?;
     progress.clear();

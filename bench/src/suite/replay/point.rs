@@ -6,7 +6,7 @@ use hwptop_agent::nanos;
 use hwptop_driver::Policy;
 
 use super::Load;
-use crate::{run_file::Point, steadiness::Steadiness};
+use crate::{Interval, run_file::Point, steadiness::Steadiness};
 
 /// What was measured of one stream, number of vCPUs, policy and load.
 #[derive(Clone, Debug)]
@@ -38,6 +38,8 @@ pub struct ReplayPoint {
     pub service: Histogram<u64>,
     /// Of a request; nanoseconds.
     pub request_latency: Histogram<u64>,
+    /// The guest's commands done per second in a closed loop, with the interval over the rounds.
+    pub per_s: Option<Interval>,
     /// How long it took.
     pub elapsed: Duration,
     /// Whether its rounds were steady, as far as they tell.
@@ -45,17 +47,19 @@ pub struct ReplayPoint {
 }
 
 impl ReplayPoint {
-    /// The guest's commands done per second, without syncs.
+    /// The guest's commands done per second, without syncs: the median of the rounds of a closed
+    /// loop, all of an open one.
     #[must_use]
     pub fn entries_per_s(&self) -> f64 {
         // What took no time that a clock can tell is no rate.
-        self.guest_entries as f64 / self.elapsed.max(Duration::from_nanos(1)).as_secs_f64()
+        let seconds = self.elapsed.max(Duration::from_nanos(1)).as_secs_f64();
+        let all = self.guest_entries as f64 / seconds;
+        self.per_s.map_or(all, |rounds| rounds.median)
     }
 
     /// For a run file.
     #[must_use]
     pub fn point(&self) -> Point {
-        let is_closed = self.load == Load::Closed;
         let point = Point::at([
             ("stream", self.stream.clone()),
             ("vcpus", self.vcpus.to_string()),
@@ -66,8 +70,8 @@ impl ReplayPoint {
         .with("requests", Some(self.requests))
         .with("entries", Some(self.entries))
         .with("elapsed", Some(nanos(self.elapsed)))
-        // At a rate that is kept, it tells of the rate.
-        .with("entries_per_s", is_closed.then(|| self.entries_per_s()))
+        // At a rate that is kept, it would tell of the rate.
+        .with("entries_per_s", self.per_s)
         .with("offered_entries_per_s", self.offered)
         .with("groups_not_started", self.not_started)
         .with_times("service_latency", &self.service)
