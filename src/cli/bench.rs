@@ -235,7 +235,7 @@ pub(crate) struct PowerArgs {
     /// How long one gate may measure, 1s to 24h [default: what the rules say, 60s]
     #[arg(long, value_name = "TIME", value_parser = super::gate::budget)]
     pub(crate) budget: Option<Duration>,
-    /// Write the run file here: a point of each gate
+    /// Write the run file here: a point of each gate, or of each slow-down that was played
     #[arg(short, long, value_name = "RUN.json")]
     pub(crate) output: Option<PathBuf>,
     /// How to print the figures
