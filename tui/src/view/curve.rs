@@ -6,7 +6,10 @@ use hwptop_agent::{
     HeatColumn,
     snapshot::{Activity, Scope, Snapshot, Stage, StageActivity},
 };
-use ratatui::{layout::Rect, style::Style};
+use ratatui::{
+    layout::Rect,
+    style::{Modifier, Style},
+};
 
 use super::{
     Canvas, heat,
@@ -94,7 +97,8 @@ fn style(curve: &Curve, theme: Theme) -> Style {
     if curve.before {
         style.patch(quiet())
     } else {
-        style
+        // Also where it is drawn over what was before.
+        style.remove_modifier(Modifier::DIM)
     }
 }
 

@@ -1,5 +1,8 @@
 use hwptop_agent::snapshot::{Activity, Scope, Stage};
-use ratatui::buffer::Buffer;
+use ratatui::{
+    buffer::{Buffer, Cell},
+    style::Modifier,
+};
 
 use super::*;
 use crate::{fixture::kernel, screen::Screen};
@@ -319,4 +322,31 @@ fn the_newest_column_of_the_map_is_the_newest_interval_of_any_part() {
         let seconds: Duration = columns.iter().map(|one| one.length).sum();
         assert_eq!(seconds, Duration::from_mins(5));
     }
+}
+
+#[test]
+fn of_the_curves_what_was_before_is_dim_and_what_is_now_is_not_also_where_they_cross() {
+    let app = part_after(&kernel::host(), dmar0(), 60, Theme::Dark);
+    let terminal = terminal(&app, (200, 50));
+    let buffer = terminal.backend().buffer();
+    let is_dim = |cell: &Cell| cell.modifier.contains(Modifier::DIM);
+    let dots = |cell: &&Cell| matches!(cell.symbol().chars().next(), Some('\u{2801}'..='\u{28ff}'));
+    let dots: Vec<bool> = buffer.content.iter().filter(dots).map(is_dim).collect();
+    assert!(dots.contains(&true) && dots.contains(&false));
+    // The names of the curves of now stand at their ends, over what there is.
+    let mut names = 0;
+    for line in buffer.content.chunks(200) {
+        let figures = &line[120..];
+        let text: Vec<&str> = figures.iter().map(Cell::symbol).collect();
+        for name in [" driver op ", " submission "] {
+            let letters = name.chars().count();
+            let at = text.windows(letters).position(|one| one.concat() == name);
+            let coloured = at.filter(|at| figures[at + 1].fg != Color::Reset);
+            if let Some(at) = coloured.filter(|at| !is_dim(&figures[at + 1])) {
+                assert!(!figures[at + 1..at + letters - 1].iter().any(is_dim));
+                names += 1;
+            }
+        }
+    }
+    assert!(names > 0, "{}", screen(&app, (200, 50)));
 }
