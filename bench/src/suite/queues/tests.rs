@@ -39,8 +39,13 @@ fn an_open_loop_offers_what_is_due_and_times_it_from_when_it_was() {
     let served = Crew::new(&units, 1, &stop)
         .open(&*queue, Rate(5_000.0), TIME)
         .expect("it runs");
-    assert_eq!((served.entries, served.not_started), (4 * 50, 0));
-    assert_eq!((served.response.len(), served.service.len()), (50, 50));
+    // On a machine that is busy with other things some may come to their turn too late.
+    let started = served.service.len();
+    assert_eq!(served.entries, 4 * started);
+    assert_eq!(
+        (served.response.len(), started + served.not_started),
+        (50, 50)
+    );
     assert!(served.response.mean() >= served.service.mean());
     assert_eq!(served.rounds.len(), ROUNDS as usize);
 }
