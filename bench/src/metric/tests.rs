@@ -1,4 +1,4 @@
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, fmt::Write as _};
 
 use super::*;
 
@@ -38,7 +38,7 @@ fn the_reference_lists_every_metric() {
         let Metric {
             name, unit, what, ..
         } = metric;
-        table += &format!("| `{name}` | {unit} | {better} | {kind}{what} |\n");
+        writeln!(table, "| `{name}` | {unit} | {better} | {kind}{what} |").expect("to a string");
     }
     let table = table.as_str();
     assert!(

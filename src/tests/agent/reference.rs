@@ -1,6 +1,9 @@
 //! The table of exported metrics in docs/reference.md.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt::Write as _,
+};
 
 use super::everything::{Everything, labels};
 
@@ -33,10 +36,10 @@ fn families(text: &str, families: &mut BTreeMap<String, Family>) {
         let words: Vec<&str> = line.splitn(4, ' ').collect();
         match words[..] {
             ["#", "HELP", name, help] => {
-                families.entry(name.to_owned()).or_default().help = help.to_owned()
+                help.clone_into(&mut families.entry(name.to_owned()).or_default().help);
             }
             ["#", "TYPE", name, kind] => {
-                families.entry(name.to_owned()).or_default().kind = kind.to_owned()
+                kind.clone_into(&mut families.entry(name.to_owned()).or_default().kind);
             }
             _ => {
                 let name = line.split(['{', ' ']).next().unwrap_or_default();
@@ -71,7 +74,7 @@ fn the_table_of_exported_metrics_is_what_is_exported() {
             .collect();
         let Family { kind, help, .. } = &family;
         let (unit, labels) = (Family::unit(&name), labels.join(", "));
-        table += &format!("| `{name}` | {kind} | {unit} | {labels} | {help} |\n");
+        writeln!(table, "| `{name}` | {kind} | {unit} | {labels} | {help} |").expect("to a string");
     }
     let told = REFERENCE.split("<!-- exported -->\n").nth(1);
     let told = told
