@@ -93,6 +93,14 @@
 //!   [`vtd::FrontEnd::fsts`], or compares `gerror` with `gerrorn`. On AMD-Vi an error is an
 //!   event of the log, with the unit's interrupt.
 //!
+//! # A whole loop of a VMM
+//!
+//! With exits of a vCPU, guest memory, doorbells, a fault and MSIs; `cargo run --example vmm` runs it.
+//!
+//! ```
+#![doc = include_str!("../examples/vmm.rs")]
+//! ```
+//!
 //! A sync completes only after everything before it; nothing that fails does so
 //! silently; no input makes it panic, hang or grow without bound.
 

@@ -189,11 +189,11 @@ const CARGO: &[(&str, &str)] = &[
     ),
     (
         "cargo run -p hwptop-driver --example vmm",
-        "run by driver/tests/example.rs",
+        "run by driver/tests/embedding.rs",
     ),
     (
         "cargo doc -p hwptop-driver --no-deps --open",
-        "run, but for the browser, by `cargo xtask test`",
+        "run, but for the browser, by driver/tests/embedding.rs",
     ),
 ];
 
