@@ -257,7 +257,8 @@ fn every_command_line_of_the_documentation_runs() {
         let whole = match how {
             Runs => filled,
             With(more) => format!("{filled} {more}"),
-            Service(more) => format!("timeout --preserve-status 4 {filled} {more}"),
+            // In the foreground it tells the service once: twice would end it at once.
+            Service(more) => format!("timeout --foreground --preserve-status 3 {filled} {more}"),
             Read(why) => {
                 assert!(!why.is_empty());
                 continue;

@@ -143,6 +143,20 @@ impl Root {
         process::output(&mut command, "it has to work in a clean Debian")
     }
 
+    /// What is there once the agent ran as a service, and was given options and a recording to write.
+    fn use_agent(&self) -> Result<()> {
+        for (folder, file) in [
+            ("var/lib/hwptop", "agent.jsonl"),
+            ("etc/default", "hwptop-agent"),
+        ] {
+            let folder = self.folder.path().join(folder);
+            fs::create_dir_all(&folder)
+                .and_then(|()| fs::write(folder.join(file), ""))
+                .with_context(|| format!("cannot write below {}", folder.display()))?;
+        }
+        Ok(())
+    }
+
     /// Every path in it, without what man-db makes of the pages that it finds and shows.
     fn files(&self) -> Result<BTreeSet<String>> {
         let mut find = Command::new("find");
@@ -186,12 +200,17 @@ pub(super) fn try_out(repo: &Repo, base: &Path, package: &Path) -> Result<usize>
         );
     }
     println!("every file is in its place: ok");
+    root.use_agent()?;
     root.run(&["dpkg", "--purge", "hwptop"])?;
-    let left: Vec<String> = root.files()?.difference(&before).cloned().collect();
+    let after = root.files()?;
+    let changed: Vec<&str> = after
+        .symmetric_difference(&before)
+        .map(String::as_str)
+        .collect();
     ensure!(
-        left.is_empty(),
-        "after `dpkg --purge hwptop` there is still {}",
-        left.join(", ")
+        changed.is_empty(),
+        "after `dpkg --purge hwptop` it is not as before: {}",
+        changed.join(", ")
     );
     println!("dpkg --purge hwptop leaves nothing: ok");
     Ok(passed + 2)
@@ -217,7 +236,7 @@ const USES: [(&[&str], &str); 6] = [
 ];
 
 /// What there is beside the program and the pages.
-const FILES: [&str; 9] = [
+const FILES: [&str; 13] = [
     "usr/bin/hwptop",
     "usr/share/bash-completion/completions/hwptop",
     "usr/share/zsh/vendor-completions/_hwptop",
@@ -227,6 +246,10 @@ const FILES: [&str; 9] = [
     "usr/share/doc/hwptop/copyright",
     "usr/share/doc/hwptop/changelog.Debian.gz",
     "usr/share/doc/hwptop/README.md",
+    "usr/share/doc/hwptop/guide.md",
+    "usr/share/doc/hwptop/reference.md",
+    "usr/share/doc/hwptop/examples/grafana.json",
+    "usr/share/doc/hwptop/schema/run-file.json",
 ];
 
 #[cfg(test)]
