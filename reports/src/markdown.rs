@@ -1,5 +1,7 @@
 //! A document as Markdown that a pull request renders.
 
+use std::fmt::Write as _;
+
 use crate::{
     document::{Block, Cell, Document, Table},
     escape::{markdown, markdown_code},
@@ -56,7 +58,7 @@ fn line(text: &mut String, what: &str) {
 fn table(text: &mut String, table: &Table) {
     let (mut heads, mut rule) = (String::from("|"), String::from("|"));
     for head in &table.heads {
-        heads.push_str(&format!(" {} |", markdown(&head.text)));
+        let _ = write!(heads, " {} |", markdown(&head.text));
         rule.push_str(if head.is_number { "---:|" } else { "---|" });
     }
     line(text, &heads);
@@ -68,7 +70,7 @@ fn table(text: &mut String, table: &Table) {
                 Cell::Text(words) => markdown(words),
                 Cell::Code(code) => markdown_code(code),
             };
-            cells.push_str(&format!(" {cell} |"));
+            let _ = write!(cells, " {cell} |");
         }
         line(text, &cells);
     }

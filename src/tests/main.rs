@@ -25,6 +25,8 @@ mod kernel_bench;
 mod lab;
 mod record;
 mod recording;
+mod report;
+mod report_page;
 mod run;
 mod schemas;
 mod static_probes;

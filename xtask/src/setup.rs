@@ -85,6 +85,12 @@ pub(crate) const PACKAGES: &[Package] = &[
         "tests that drive the dashboard on a real terminal",
     ),
     program(
+        "chromium",
+        Need::Tests,
+        "chromium",
+        "tests that a browser shows every figure of a report and loads nothing for it",
+    ),
+    program(
         "g++",
         Need::Fuzz,
         "g++",

@@ -157,7 +157,12 @@ fn decimals(value: f64, step: f64) -> String {
 
 /// A tick of a logarithmic axis.
 fn plain(value: f64) -> String {
-    if value >= 1.0 {
+    // 1,000,000,000 would not fit beside an axis.
+    if value >= 1e9 {
+        format!("{} G", grouped(value / 1e9))
+    } else if value >= 1e6 {
+        format!("{} M", grouped(value / 1e6))
+    } else if value >= 1.0 {
         grouped(value)
     } else {
         decimals(value, value)
@@ -177,10 +182,7 @@ mod tests {
         let narrow = Axis::log10([90.0, 2100.0].into_iter());
         assert_eq!(labels(&narrow), ["100", "200", "500", "1,000", "2,000"]);
         let wide = Axis::log10([90.0, 2e6].into_iter());
-        assert_eq!(
-            labels(&wide),
-            ["100", "1,000", "10,000", "100,000", "1,000,000"]
-        );
+        assert_eq!(labels(&wide), ["100", "1,000", "10,000", "100,000", "1 M"]);
     }
 
     #[test]

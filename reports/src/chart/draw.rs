@@ -202,7 +202,7 @@ impl<DB: DrawingBackend> Sheet<'_, DB> {
         }
         for (position, label) in frame.y.ticks.iter().filter(|_| y_labels) {
             let at = (frame.left - 9, frame.y(*position));
-            let label = cut(label, letters(frame.left - 30));
+            let label = cut(label, letters(frame.left - 24));
             self.text(&label, at, TEXT, QUIET, Pos::new(HPos::Right, VPos::Center))?;
         }
         let corner = [

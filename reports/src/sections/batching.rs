@@ -27,6 +27,9 @@ use crate::{
 pub(crate) const NO_COUNTERS: &str =
     "absent: this machine has no hardware counters, or they may not be used";
 
+/// Pieces of a fitted line.
+const STEPS: u8 = 80;
+
 /// More instances than this have their tables folded.
 const OPEN: usize = 4;
 
@@ -103,9 +106,10 @@ fn answers(series: &[Series]) -> Vec<String> {
     let mut gains: Vec<f64> = series.iter().map(gain).collect();
     gains.sort_by(f64::total_cmp);
     let kind = series[0].kind;
-    let word = match series.iter().all(|one| one.kind == kind) {
-        true => word(kind),
-        false => " (not all of hardware)".to_owned(),
+    let word = if series.iter().all(|one| one.kind == kind) {
+        word(kind)
+    } else {
+        " (not all of hardware)".to_owned()
     };
     vec![format!(
         "On {} instances{word}, batching costs {}× to {}× less per entry than batch {} (median {}×).",
@@ -196,7 +200,6 @@ fn line(series: &Series, fit: Option<&Fit>, style: Option<usize>, with_band: boo
             band: Vec::new(),
         };
     };
-    const STEPS: u8 = 80;
     let at = |step: u8| {
         let x = first.0 + (last.0 - first.0) * f64::from(step) / f64::from(STEPS);
         let entries = x.exp2();
@@ -330,8 +333,9 @@ pub(crate) fn counted_parts<'a>(
 ) -> Option<&'static str> {
     let mut counters = points.filter_map(|point| point.counters);
     // A run counts all of its points alike.
-    Some(match counters.next()?.user_only {
-        false => "user and kernel",
-        true => "user only (the kernel's part needs more rights)",
+    Some(if counters.next()?.user_only {
+        "user only (the kernel's part needs more rights)"
+    } else {
+        "user and kernel"
     })
 }

@@ -198,9 +198,10 @@ fn alt(key: &Key, medians: &[Median], changes: &[&Change]) -> String {
         _ => String::new(),
     };
     let changes: Vec<String> = changes.iter().map(|change| in_words(change)).collect();
-    let changes = match changes.is_empty() {
-        true => "no change".to_owned(),
-        false => changes.join("; "),
+    let changes = if changes.is_empty() {
+        "no change".to_owned()
+    } else {
+        changes.join("; ")
     };
     format!(
         "Trend of {key} over {}: {ends}; {changes}.",

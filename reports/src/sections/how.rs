@@ -238,9 +238,10 @@ fn losses(of: &Summary) -> Vec<Pair> {
         (lost > 0).then(|| format!("{} {}", grouped(lost as f64), stage.name()))
     });
     let of_stages: Vec<String> = of_stages.collect();
-    let by_stage = match of_stages.is_empty() {
-        true => String::new(),
-        false => format!(": {}", of_stages.join(", ")),
+    let by_stage = if of_stages.is_empty() {
+        String::new()
+    } else {
+        format!(": {}", of_stages.join(", "))
     };
     vec![
         (

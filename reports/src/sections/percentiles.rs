@@ -65,9 +65,10 @@ pub(crate) fn in_words(names: &[String], panels: &[Distributions]) -> String {
             let values: Vec<u64> = all.map(|one| one.value_at_quantile(quantile)).collect();
             let (least, most) = (values.iter().min()?, values.iter().max()?);
             let (least, most) = (time(*least as f64), time(*most as f64));
-            Some(match least == most {
-                true => least,
-                false => format!("{least} to {most}"),
+            Some(if least == most {
+                least
+            } else {
+                format!("{least} to {most}")
             })
         };
         let heading = panel.heading.as_ref();

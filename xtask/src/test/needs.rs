@@ -15,7 +15,7 @@ use super::privilege;
 type Check = fn(&Repo, Install) -> Result<(), String>;
 
 /// What a test may need, as its `#[ignore = "needs root: loads eBPF"]` begins.
-const NEEDS: [(&str, Check); 11] = [
+const NEEDS: [(&str, Check); 12] = [
     ("needs root", |_, _| privilege::check()),
     ("needs hardware counters", |_, _| {
         privilege::hardware_counters()
@@ -29,6 +29,7 @@ const NEEDS: [(&str, Check); 11] = [
     ("needs prometheus", |_, _| {
         packaged("prometheus", "prometheus")
     }),
+    ("needs chromium", |_, _| packaged("chromium", "chromium")),
     ("needs systemd-analyze", |_, _| {
         packaged("systemd-analyze", "systemd")
     }),

@@ -35,6 +35,12 @@ impl Heat {
         (row as f64 / f64::from(PARTS)).exp2()
     }
 
+    /// Where on the axis of rows a latency is, in nanoseconds: the inverse, between rows, too.
+    #[must_use]
+    pub fn row_of(ns: f64) -> f64 {
+        ns.max(1.0).log2() * f64::from(PARTS)
+    }
+
     /// How many latencies of each row there were; nothing beyond the last column that has any.
     #[must_use]
     pub fn column(&self, column: usize) -> &[u32] {
@@ -107,7 +113,7 @@ pub(super) fn rows() -> Vec<u8> {
             clippy::cast_sign_loss,
             reason = "cut at the number of rows"
         )]
-        let row = (value.log2() * f64::from(PARTS)).min(ROWS as f64 - 1.0) as u8;
+        let row = Heat::row_of(value).min(ROWS as f64 - 1.0) as u8;
         row
     };
     (0..Counts::MAX).map(row).collect()

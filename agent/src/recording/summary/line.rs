@@ -11,6 +11,7 @@ use crate::{
 };
 
 #[derive(Deserialize)]
+#[expect(clippy::struct_field_names, reason = "named as in the file")]
 pub(super) struct Interval<'a> {
     pub(super) interval_ns: u64,
     pub(super) since_start_ns: u64,

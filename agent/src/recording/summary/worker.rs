@@ -35,6 +35,9 @@ pub(super) struct Entry {
 
 type Block = Vec<Entry>;
 
+/// Where blocks go to a thread, and it.
+type Thread = (SyncSender<Block>, JoinHandle<Result<Sums, RecordingError>>);
+
 /// What workers have summed.
 #[derive(Default)]
 pub(super) struct Sums {
@@ -136,7 +139,7 @@ impl Sums {
 
 /// The threads, and what goes to them in turns.
 pub(super) struct Workers {
-    threads: Vec<(SyncSender<Block>, JoinHandle<Result<Sums, RecordingError>>)>,
+    threads: Vec<Thread>,
     next: usize,
 }
 
@@ -173,9 +176,7 @@ impl Workers {
     }
 }
 
-fn collect(
-    threads: Vec<(SyncSender<Block>, JoinHandle<Result<Sums, RecordingError>>)>,
-) -> Result<Sums, RecordingError> {
+fn collect(threads: Vec<Thread>) -> Result<Sums, RecordingError> {
     let (senders, threads): (Vec<_>, Vec<_>) = threads.into_iter().unzip();
     drop(senders);
     let mut all = Sums::default();

@@ -1,4 +1,7 @@
-use super::*;
+use super::{
+    Axis, Color, DrawingBackend, Drawn, FAINT, Form, Frame, HPos, INK, LEGEND_SAMPLE, LineStyle,
+    Pos, Sheet, TEXT, VPos, cut, legend_height, letters, longest,
+};
 use crate::chart::{Dots, Mark, Row};
 
 /// Of a row with its name beside it, and with its name above.

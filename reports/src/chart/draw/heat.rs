@@ -1,4 +1,7 @@
-use super::*;
+use super::{
+    DrawingBackend, Drawn, Form, Frame, HPos, INK, Pos, QUIET, Sheet, TEXT, VPos, along, cut,
+    letters, longest,
+};
 use crate::chart::{HEAT, Heat};
 
 const BELOW: i32 = 130;
@@ -85,8 +88,10 @@ impl<DB: DrawingBackend> Sheet<'_, DB> {
                 edge(left, right, index + 1, count),
             );
             self.rectangle((from, y + 22), (to - 3, y + 34), HEAT[index % HEAT.len()].0)?;
-            let label = cut(label, letters(to - from).max(5));
-            self.text(&label, (from, y + 38), TEXT - 2, QUIET, anchor)?;
+            // Where not all fit, every other one.
+            if !self.form.is_narrow() || index % 2 == 0 {
+                self.text(label, (from, y + 38), TEXT - 2, QUIET, anchor)?;
+            }
         }
         Ok(())
     }

@@ -1,4 +1,7 @@
-use super::*;
+use super::{
+    BEHIND, Color, DrawingBackend, Drawn, Form, Frame, HPos, INK, LEGEND_ROW, LEGEND_SAMPLE,
+    LineStyle, Pixel, Pos, Sheet, TEXT, VPos, cut, legend_height, letters, longest,
+};
 use crate::chart::{Chart, Line, Panel};
 
 const LEFT: i32 = 92;
