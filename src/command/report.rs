@@ -15,15 +15,12 @@ use crate::{cli::ReportArgs, failure::Failure};
 pub(crate) fn report(args: &ReportArgs) -> Result<(), Failure> {
     let mut inputs = Inputs::default();
     for path in &args.inputs {
-        match recording(path) {
-            Some(lines) => {
-                let summary = Summary::read(&lines).map_err(Failure::input)?;
-                inputs.recordings.push((lines, summary));
-            }
-            None => {
-                let run = RunFile::read(path).map_err(Failure::input)?;
-                inputs.runs.push((path.clone(), run));
-            }
+        if let Some(lines) = recording(path) {
+            let summary = Summary::read(&lines).map_err(Failure::input)?;
+            inputs.recordings.push((lines, summary));
+        } else {
+            let run = RunFile::read(path).map_err(Failure::input)?;
+            inputs.runs.push((path.clone(), run));
         }
     }
     if let Some(base) = &args.base {

@@ -260,11 +260,11 @@ fn pictures_of_the_page_have_its_paper_and_ink_on_every_screen() {
     for (is_dark, paper) in [(false, [255, 255, 255]), (true, [22, 25, 29])] {
         for width in [400_u32, 1600] {
             let file = folder.path().join("screen.png");
-            let (size, shot) = (
+            let (screen, shot) = (
                 format!("--window-size={width},3000"),
                 format!("--screenshot={}", file.display()),
             );
-            site.open("/report.html", is_dark, &[&size, &shot]);
+            site.open("/report.html", is_dark, &[&screen, &shot]);
             let bytes = fs::read(&file).expect("a picture was taken");
             let mut reader = png::Decoder::new(Cursor::new(bytes))
                 .read_info()

@@ -75,9 +75,7 @@ fn of_run(run: &RunFile) -> Vec<Pair> {
         rows.push(("setting", format!("{name}: {value}").into()));
     }
     if let Some(profile) = &run.timing_profile {
-        // The models' own words name what the row is called, and say `modelled`.
-        let profile = profile.strip_prefix("timing profile ").unwrap_or(profile);
-        rows.push(("timing profile", profile.into()));
+        rows.push(("timing profile", of_profile(profile)));
     }
     rows.extend([
         ("command", Cell::Code(shell_line(&run.command))),
@@ -201,7 +199,9 @@ fn of_recording(of: &Summary) -> Vec<Pair> {
         ),
         (
             "timing profile",
-            last.timing_profile.clone().unwrap_or_else(absent).into(),
+            last.timing_profile
+                .as_deref()
+                .map_or_else(|| absent().into(), of_profile),
         ),
         ("measured by", by.into()),
     ];
@@ -318,6 +318,12 @@ fn looking(of: &Summary) -> Vec<Pair> {
             },
         ),
     ]
+}
+
+/// The models' own words name what the row is called, and say `modelled`.
+fn of_profile(profile: &str) -> Cell {
+    let name = "timing profile ";
+    profile.strip_prefix(name).unwrap_or(profile).into()
 }
 
 /// A command line that a shell reads back as the same words.

@@ -89,7 +89,11 @@ impl<DB: DrawingBackend> Sheet<'_, DB> {
             );
             self.rectangle((from, y + 22), (to - 3, y + 34), HEAT[index % HEAT.len()].0)?;
             // Where not all fit, every other one.
-            if !self.form.is_narrow() || index % 2 == 0 {
+            if self.form.is_narrow() {
+                if index % 2 == 0 {
+                    self.text(label, (from, y + 38), TEXT, QUIET, anchor)?;
+                }
+            } else {
                 self.text(label, (from, y + 38), TEXT - 2, QUIET, anchor)?;
             }
         }

@@ -60,7 +60,7 @@ impl Of<'_> {
         let split = self.split();
         section.figure(
             self.file("stages"),
-            format!("Mean time of each stage, by instance. {split}"),
+            format!("Stage breakdown: mean time of each stage, by instance. {split}"),
             self.picture("Stage breakdown: mean time of each stage", body),
         );
         section.text(split);
