@@ -44,6 +44,8 @@ pub(crate) fn point(instance: &str, batch: u32, fixed_ns: u64, entry_ns: u64) ->
         request_latency: latencies(requests, request_ns),
         submission_latency: Some(latencies(submissions, 400)),
         round_ns_per_entry: None,
+        off_cpu_share: None,
+        steadiness: None,
         bare: None,
         guest: None,
         counters: None,
@@ -199,6 +201,7 @@ pub(crate) fn processes(count: u32, times: f64) -> Vec<ProcessRun> {
         ProcessRun {
             order,
             started_unix_s: 0,
+            cpus: Vec::new(),
             points: vec![point.with("ns_per_pair", Some(130.0 * times * off))],
         }
     };

@@ -9,7 +9,7 @@ use hwptop_bench::{
     steadiness::Steadiness,
 };
 
-use super::{field, fit::fit, json_line, tenth, whole};
+use super::{field, fit::fit, json_line, never_steady, tenth, whole};
 use crate::cli::Format;
 
 /// What the entries/s must be as a ratio of a bare loop's, at least.
@@ -79,30 +79,16 @@ fn text(out: &mut impl Write, run: &BatchingRun) -> io::Result<()> {
     };
     writeln!(out, "p50, p99: latency of {timed}")?;
     disturbed(out, run)?;
-    unsteady(out, run)?;
+    let points = run.points.iter();
+    let never = points.filter(|point| point.steadiness == Some(Steadiness::Never));
+    never_steady(
+        out,
+        never.map(|point| format!("{} batch {}", point.instance, point.batch)),
+    )?;
     if beside {
         compared(out, run)?;
     }
     fit(out, run)
-}
-
-/// Which figures changed all the time that they were measured.
-fn unsteady(out: &mut impl Write, run: &BatchingRun) -> io::Result<()> {
-    let never = |point: &&BatchPoint| point.steadiness == Some(Steadiness::Never);
-    let places: Vec<String> = run
-        .points
-        .iter()
-        .filter(never)
-        .map(|point| format!("{} batch {}", point.instance, point.batch))
-        .collect();
-    if places.is_empty() {
-        return Ok(());
-    }
-    writeln!(
-        out,
-        "never steady, to the end of what was measured: {}",
-        places.join(", ")
-    )
 }
 
 /// How far the machine's other work was in the way.
