@@ -28,7 +28,7 @@ const MOCK: How = Read("needs the kernel's selftest mock");
 const DEVICE: How = Read("needs a device that vfio-pci has");
 const PROCESS: How = Read("needs a process that embeds the driver, and root");
 const LONG: How = Read("takes minutes");
-const SHORT: How = With("--batch 1,64 --time 10ms");
+const SHORT: How = With("--batch 1,64 --requests 200");
 
 /// Every line of the documentation that begins with `hwptop`.
 const LINES: &[(&str, How)] = &[
@@ -69,7 +69,7 @@ const LINES: &[(&str, How)] = &[
     ("hwptop bench attach-cost", ROOT_ONLY),
     (
         "hwptop bench dashboard",
-        With("--rounds 0 --frames 5 --rows 10"),
+        With("--rounds 0 --frames 1 --rows 1 --size 40x10 --instances 1"),
     ),
     (
         "hwptop gate batching --against ./hwptop-before",
