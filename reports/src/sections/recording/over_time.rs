@@ -9,6 +9,11 @@ use crate::{
     figure::{clock, counted, grouped, time},
 };
 
+/// Times between labels, in seconds.
+const STEPS_S: [u32; 15] = [
+    1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 21_600,
+];
+
 impl Of<'_> {
     fn heats(&self) -> Vec<(&InstanceSum, &OverTime)> {
         let all = self.instances.iter();
@@ -58,18 +63,22 @@ impl Of<'_> {
         }
     }
 
+    /// Labels at round times.
     fn time_axis(&self) -> Axis {
-        let columns = self.recording.columns.max(1);
-        let seconds = self.recording.length.as_secs_f64();
-        let step = (columns / 8).max(1);
-        let ticks = (0..=columns).step_by(step).map(|column| {
-            let at = seconds * column as f64 / columns as f64;
-            (column as f64, clock(at))
-        });
+        let of = self.recording;
+        let columns = of.columns.max(1) as f64;
+        let intervals = (of.intervals + of.missing).max(1) as f64;
+        let interval = of.length.as_secs_f64() / intervals;
+        let column = (interval * of.intervals_per_column as f64).max(1e-9);
+        let step = STEPS_S.into_iter().map(f64::from);
+        let step = step.clone().find(|step| columns * column / step <= 8.0);
+        let step = step.unwrap_or((columns * column / 8.0).ceil());
+        let times = (0..=8_u8).map(|time| f64::from(time) * step);
+        let ticks = times.map(|seconds| (seconds / column, clock(seconds)));
         Axis {
             low: 0.0,
-            high: columns as f64,
-            ticks: ticks.collect(),
+            high: columns,
+            ticks: ticks.filter(|(at, _)| *at <= columns).collect(),
             minor: Vec::new(),
         }
     }
