@@ -79,16 +79,16 @@ pub(crate) fn add(
          half of the time is the entries' own.",
     );
     section.table(fits_table(&series, &fits));
+    let tables = series.iter().flat_map(|one| {
+        let heading = Block::Heading(one.name());
+        [heading].into_iter().chain(table(one))
+    });
+    let tables: Vec<Block> = tables.collect();
     if series.len() <= OPEN {
-        for one in &series {
-            section.heading(one.name());
-            section.blocks.extend(table(one));
-        }
+        section.blocks.extend(tables);
     } else {
-        for one in &series {
-            let folded = Block::Folded(one.name(), table(one));
-            section.blocks.push(folded);
-        }
+        let title = format!("The tables of all {} instances", series.len());
+        section.blocks.push(Block::Folded(title, tables));
     }
     document.sections.push(section);
     Ok(())

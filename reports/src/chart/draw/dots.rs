@@ -8,6 +8,8 @@ use crate::chart::{Dots, Mark, Row};
 const ROW: i32 = 26;
 const TALL_ROW: i32 = 44;
 const BELOW: i32 = 66;
+/// Between marks of a row.
+const APART: i32 = 5;
 
 pub(super) fn height(dots: &Dots, form: Form) -> i32 {
     let legend = if dots.legend.is_empty() {
@@ -87,8 +89,12 @@ impl<DB: DrawingBackend> Sheet<'_, DB> {
         };
         let line = [(frame.left, middle), (frame.right, middle)];
         self.path(&line, FAINT.stroke_width(1), None)?;
+        // Marks of one place are one below the other: none hides another.
+        let last = row.marks.iter().map(|mark| mark.style).max().unwrap_or(0);
         for mark in &row.marks {
-            self.mark(*mark, frame, middle)?;
+            let below =
+                i32::try_from(2 * mark.style).unwrap_or(0) - i32::try_from(last).unwrap_or(0);
+            self.mark(*mark, frame, middle + (below * APART / 2).clamp(-8, 8))?;
         }
         Ok(())
     }
