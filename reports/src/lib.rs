@@ -29,4 +29,4 @@ mod fixture;
 
 pub use error::ReportError;
 pub use inputs::{Base, Histories, Inputs};
-pub use write::write;
+pub use write::{Rendered, render};

@@ -16,35 +16,38 @@ use crate::{
 pub(crate) const MARKDOWN: &str = "report.md";
 pub(crate) const HTML: &str = "report.html";
 
-/// Writes `report.md`, `report.html`, and each picture as `.svg` and `.png` into `dir`, which is
-/// made where it is missing, and returns their paths, the reports first.
-///
-/// Everything is drawn before anything is written, all of it is written aside
-/// and renamed into place, the reports last. The same inputs give the same bytes.
-///
-/// # Errors
-/// [`ReportError`]; no half-written file stays.
-pub fn write(inputs: &Inputs, dir: &Path) -> Result<Vec<PathBuf>, ReportError> {
-    place(&render(inputs)?, dir)
-}
+/// A report as it will be on disk: `report.md`, `report.html`, and each picture as `.svg` and `.png`.
+#[derive(Debug)]
+pub struct Rendered(Vec<(String, Vec<u8>)>);
 
-/// Writes `files` into `dir`, all aside before the first is put into its place.
-fn place(files: &[(String, Vec<u8>)], dir: &Path) -> Result<Vec<PathBuf>, ReportError> {
-    fs::create_dir_all(dir).map_err(io_error(dir, "the directory cannot be made"))?;
-    let mut staged = Vec::new();
-    for (name, bytes) in files {
-        let path = dir.join(name);
-        let file = stage(&path, bytes).map_err(io_error(&path, "cannot be written"))?;
-        staged.push((path, file));
+impl Rendered {
+    /// The names of its files.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.0.iter().map(|(name, _)| &**name)
     }
-    let mut paths = Vec::new();
-    for (path, file) in staged {
-        file.commit()
-            .map_err(io_error(&path, "cannot be replaced"))?;
-        paths.push(path);
+
+    /// Writes it into `dir`, which is made where it is missing, and returns the paths, the reports
+    /// first. All of it is written aside before the first is renamed into place, the reports last.
+    ///
+    /// # Errors
+    /// [`ReportError::Io`]; no half-written file stays.
+    pub fn write(&self, dir: &Path) -> Result<Vec<PathBuf>, ReportError> {
+        fs::create_dir_all(dir).map_err(io_error(dir, "the directory cannot be made"))?;
+        let mut staged = Vec::new();
+        for (name, bytes) in &self.0 {
+            let path = dir.join(name);
+            let file = stage(&path, bytes).map_err(io_error(&path, "cannot be written"))?;
+            staged.push((path, file));
+        }
+        let mut paths = Vec::new();
+        for (path, file) in staged {
+            file.commit()
+                .map_err(io_error(&path, "cannot be replaced"))?;
+            paths.push(path);
+        }
+        paths.reverse();
+        Ok(paths)
     }
-    paths.reverse();
-    Ok(paths)
 }
 
 fn stage(path: &Path, bytes: &[u8]) -> io::Result<Staged> {
@@ -53,8 +56,11 @@ fn stage(path: &Path, bytes: &[u8]) -> io::Result<Staged> {
     Ok(file)
 }
 
-/// The files' names and contents, the reports last.
-fn render(inputs: &Inputs) -> Result<Vec<(String, Vec<u8>)>, ReportError> {
+/// Draws everything. The same inputs give the same bytes.
+///
+/// # Errors
+/// [`ReportError`], naming what cannot be drawn or compared.
+pub fn render(inputs: &Inputs) -> Result<Rendered, ReportError> {
     let document = document(inputs)?;
     let mut files = Vec::new();
     for drawn in parallel::map(&document.figures(), |figure| pictures(figure)) {
@@ -64,7 +70,7 @@ fn render(inputs: &Inputs) -> Result<Vec<(String, Vec<u8>)>, ReportError> {
         html::text(&document).map_err(|(file, reason)| ReportError::Draw { file, reason })?;
     files.push((HTML.to_owned(), page.into_bytes()));
     files.push((MARKDOWN.to_owned(), markdown::text(&document).into_bytes()));
-    Ok(files)
+    Ok(Rendered(files))
 }
 
 /// The figure as it is beside the Markdown.

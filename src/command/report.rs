@@ -8,8 +8,9 @@ use std::{
 use anyhow::anyhow;
 use hwptop_agent::{Replay, Summary, compare::Blocks};
 use hwptop_bench::{run_file::RunFile, store::Store};
-use hwptop_reports::{Base, Histories, Inputs};
+use hwptop_reports::{Base, Histories, Inputs, Rendered, render};
 
+use super::in_use::InUse;
 use crate::{cli::ReportArgs, failure::Failure};
 
 pub(crate) fn report(args: &ReportArgs) -> Result<(), Failure> {
@@ -34,10 +35,24 @@ pub(crate) fn report(args: &ReportArgs) -> Result<(), Failure> {
             suites: histories.map_err(Failure::input)?,
         });
     }
-    let written = hwptop_reports::write(&inputs, &args.output).map_err(Failure::input)?;
+    let report = render(&inputs).map_err(Failure::input)?;
+    replaces_nothing(args, &report)?;
+    let written = report.write(&args.output).map_err(Failure::input)?;
     let mut out = io::stdout().lock();
     for file in written {
         writeln!(out, "{}", file.display())?;
+    }
+    Ok(())
+}
+
+/// Refuses a directory in which a file of the report would replace what it is made of.
+fn replaces_nothing(args: &ReportArgs, report: &Rendered) -> Result<(), Failure> {
+    let mut in_use = InUse::by_this_binary().reads("--history", args.history.as_deref());
+    for path in args.inputs.iter().chain(&args.base) {
+        in_use = in_use.reads("what it is made of", Some(path));
+    }
+    for name in report.names() {
+        in_use = in_use.writes("--output", Some(&args.output.join(name)))?;
     }
     Ok(())
 }

@@ -25,7 +25,7 @@ fn pictures(runs: &[(PathBuf, BatchingRun)]) -> Vec<String> {
 }
 
 fn written(runs: &[(PathBuf, BatchingRun)], dir: &Path) -> Result<Vec<PathBuf>, ReportError> {
-    write(&fixture::inputs(runs), dir)
+    render(&fixture::inputs(runs))?.write(dir)
 }
 
 fn some_files() -> Vec<(String, Vec<u8>)> {
@@ -182,7 +182,10 @@ fn a_directory_that_cannot_be_made_is_named() {
     let file = dir.path().join("file");
     fs::write(&file, "in the way").unwrap();
     let below = file.join("report");
-    let error = place(&some_files(), &below).unwrap_err().to_string();
+    let error = Rendered(some_files())
+        .write(&below)
+        .unwrap_err()
+        .to_string();
     assert!(error.contains(&below.display().to_string()), "{error}");
     assert_eq!(names(dir.path()), ["file"]);
 }
@@ -192,7 +195,10 @@ fn a_file_that_cannot_be_replaced_leaves_nothing_half_written() {
     let dir = tempfile::tempdir().unwrap();
     // The first to be put into place is the one that cannot be.
     fs::create_dir(dir.path().join("a.svg")).unwrap();
-    let error = place(&some_files(), dir.path()).unwrap_err().to_string();
+    let error = Rendered(some_files())
+        .write(dir.path())
+        .unwrap_err()
+        .to_string();
     assert!(
         error.contains("a.svg") && error.contains("cannot be replaced"),
         "{error}"
@@ -205,7 +211,7 @@ fn a_file_that_cannot_be_written_takes_those_before_it_along() {
     let dir = tempfile::tempdir().unwrap();
     let mut files = some_files();
     files.push(("no/such/place.svg".to_owned(), Vec::new()));
-    let error = place(&files, dir.path()).unwrap_err().to_string();
+    let error = Rendered(files).write(dir.path()).unwrap_err().to_string();
     assert!(error.contains("no/such/place.svg"), "{error}");
     assert!(names(dir.path()).is_empty());
 }
