@@ -9,6 +9,8 @@ mod difference;
 mod draft;
 mod first;
 mod fitted;
+#[cfg(test)]
+pub(crate) mod fixture;
 mod kind;
 mod point;
 mod process_run;

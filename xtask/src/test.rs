@@ -89,6 +89,31 @@ fn step(counts: &mut Counts, name: &str, work: impl FnOnce() -> Result<()>) -> b
     result.is_ok()
 }
 
+/// Runs a check, shows what it came to and counts that; one that cannot be made has failed.
+fn checked<T: Display>(
+    counts: &mut Counts,
+    name: &str,
+    check: impl FnOnce() -> Result<T>,
+    of: fn(&T) -> Counts,
+) {
+    let step = Step::begin(name);
+    let own = match check() {
+        Ok(outcome) => {
+            println!("{outcome}");
+            of(&outcome)
+        }
+        Err(error) => {
+            println!("{error:#}");
+            Counts {
+                failed: 1,
+                ..Counts::default()
+            }
+        }
+    };
+    step.end(&own);
+    counts.add(&own);
+}
+
 fn set_up(install: Install) -> Result<()> {
     let mut missing = setup::missing(Need::Tests);
     if !ebpf::toolchain_is_at_hand() {

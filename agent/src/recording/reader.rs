@@ -42,21 +42,30 @@ enum Key {
     Object(Option<u16>, Option<Owner>),
 }
 
+/// That `path` is no recording.
+pub(super) fn foreign(path: &Path, why: String) -> RecordingError {
+    let path = path.to_owned();
+    RecordingError::Foreign { path, why }
+}
+
+/// The lines of the recording in `path` behind its header, and that.
+pub(super) fn begun(path: &Path) -> Result<(Lines, Header), RecordingError> {
+    let mut lines = Lines::open(path)?;
+    let foreign = |why| foreign(path, why);
+    let first = lines.next()?;
+    let first = first.ok_or_else(|| foreign("it has no whole line".into()))?;
+    let header: Header = from_json(&first).map_err(|error| foreign(error.to_string()))?;
+    header.check().map_err(foreign)?;
+    Ok((lines, header))
+}
+
 impl Replay {
     /// Opens the recording whose lines are in `path` and whose histograms are beside it.
     ///
     /// # Errors
     /// [`RecordingError`] where a file is not there or is none of a recording.
     pub fn open(path: &Path) -> Result<Self, RecordingError> {
-        let mut lines = Lines::open(path)?;
-        let foreign = |why: String| RecordingError::Foreign {
-            path: path.to_owned(),
-            why,
-        };
-        let first = lines.next()?;
-        let first = first.ok_or_else(|| foreign("it has no whole line".into()))?;
-        let header: Header = from_json(&first).map_err(|error| foreign(error.to_string()))?;
-        header.check().map_err(foreign)?;
+        let (lines, _) = begun(path)?;
         // Not before: of what is no recording nobody needs the histograms.
         let log = Lines::open(&log_of(path))?;
         Ok(Self {

@@ -10,7 +10,10 @@ use std::{collections::HashMap, path::Path, time::Duration};
 
 use hdrhistogram::Histogram;
 
-use super::{Header, RecordingError, Since, log_of, reader::Lines};
+use super::{
+    Header, RecordingError, Since, log_of,
+    reader::{Lines, begun, foreign},
+};
 use crate::{
     InstanceKind,
     printable::from_json,
@@ -96,15 +99,7 @@ impl Summary {
     /// # Errors
     /// [`RecordingError`] where a file is not there, is none of a recording, or a line is whole and wrong.
     pub fn read(path: &Path) -> Result<Self, RecordingError> {
-        let mut lines = Lines::open(path)?;
-        let foreign = |why: String| RecordingError::Foreign {
-            path: path.to_owned(),
-            why,
-        };
-        let first = lines.next()?;
-        let first = first.ok_or_else(|| foreign("it has no whole line".into()))?;
-        let header: Header = from_json(&first).map_err(|error| foreign(error.to_string()))?;
-        header.check().map_err(foreign)?;
+        let (lines, header) = begun(path)?;
         let log = Lines::open(&log_of(path))?;
         let mut reading = Reading {
             lines,
@@ -116,7 +111,7 @@ impl Summary {
             totals: Totals::default(),
         };
         let (ends, is_cut, heats) = reading.all()?;
-        let ends = ends.ok_or_else(|| foreign("it has no whole interval".into()))?;
+        let ends = ends.ok_or_else(|| foreign(path, "it has no whole interval".into()))?;
         reading.summary(&header, &ends, is_cut, heats)
     }
 }

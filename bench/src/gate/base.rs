@@ -22,35 +22,16 @@ pub fn unfit(base: &RunFile) -> Option<String> {
 mod tests {
     use super::*;
     use crate::{
-        run_file::{Environment, Kind, Point, ProcessRun, SCHEMA},
+        run_file::{Point, fixture},
         statistics::ratio::RUNS_LEAST,
     };
 
     const WHOLE: &[&str] = &["1", "64"];
 
     fn file(batches: &[&[&str]]) -> RunFile {
-        let run = |batches: &&[&str]| ProcessRun {
-            points: batches
-                .iter()
-                .map(|batch| Point::at([("batch", (*batch).to_owned())]))
-                .collect(),
-            ..ProcessRun::default()
-        };
-        RunFile {
-            schema: SCHEMA.to_owned(),
-            suite: "policies".to_owned(),
-            target: None,
-            kind: Kind::Modelled,
-            timing_profile: None,
-            settings: std::collections::BTreeMap::new(),
-            started_unix_s: 1,
-            command: Vec::new(),
-            environment: Environment::of_this_machine(None),
-            complete: true,
-            dropped: 0,
-            runs: batches.iter().map(run).collect(),
-            base: None,
-        }
+        let point = |batch: &&str| Point::at([("batch", (*batch).to_owned())]);
+        let points = |batches: &&[&str]| batches.iter().map(point).collect();
+        fixture::run(None, batches.iter().map(points).collect())
     }
 
     #[test]

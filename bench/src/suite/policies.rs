@@ -15,7 +15,7 @@ mod point;
 pub use point::{Delivery, PolicyPoint};
 
 use super::queues::{
-    Counted, Crew, Done, Ground, GuestsOn, GuestsOnError, Queue, Workload, WorkloadError,
+    Broken, Counted, Crew, Done, Ground, GuestsOn, GuestsOnError, Queue, Workload, WorkloadError,
 };
 use crate::steadiness::{ROUNDS, Steadiness};
 
@@ -115,24 +115,6 @@ pub fn policies(
         }
     }
     Ok(points)
-}
-
-/// What goes wrong at one place.
-enum Broken {
-    Guest(ReplayError),
-    Read(SourceError),
-}
-
-impl From<ReplayError> for Broken {
-    fn from(error: ReplayError) -> Self {
-        Self::Guest(error)
-    }
-}
-
-impl From<SourceError> for Broken {
-    fn from(error: SourceError) -> Self {
-        Self::Read(error)
-    }
 }
 
 impl Broken {

@@ -69,6 +69,17 @@ impl GuestsOnError {
     }
 }
 
+/// What goes wrong while a point is measured.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Broken {
+    /// A guest.
+    #[error(transparent)]
+    Guest(#[from] ReplayError),
+    /// What was counted cannot be read.
+    #[error(transparent)]
+    Read(#[from] SourceError),
+}
+
 impl GuestsOn {
     /// Opens it for guests of `vendor`, or of any.
     pub(super) fn open(&self, vendor: Option<Vendor>) -> Result<Ground, GuestsOnError> {

@@ -22,7 +22,7 @@ mod point;
 pub use point::ReplayPoint;
 
 use super::queues::{
-    Counted, Crew, Ground, GuestsOn, GuestsOnError, Queue, Rate, Workload, WorkloadError,
+    Broken, Counted, Crew, Ground, GuestsOn, GuestsOnError, Queue, Rate, Workload, WorkloadError,
 };
 use crate::{
     Interval,
@@ -179,24 +179,6 @@ pub fn replay(
         }
     }
     Ok(points)
-}
-
-/// What goes wrong at one place.
-enum Broken {
-    Guest(ReplayError),
-    Read(SourceError),
-}
-
-impl From<ReplayError> for Broken {
-    fn from(error: ReplayError) -> Self {
-        Self::Guest(error)
-    }
-}
-
-impl From<SourceError> for Broken {
-    fn from(error: SourceError) -> Self {
-        Self::Read(error)
-    }
 }
 
 /// A stream with a number of vCPUs.

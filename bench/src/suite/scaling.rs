@@ -17,7 +17,7 @@ mod point;
 
 pub use point::ScalingPoint;
 
-use super::queues::{Counted, Crew, Done, Ground, GuestsOn, GuestsOnError, Queue, unmaps};
+use super::queues::{Broken, Counted, Crew, Done, Ground, GuestsOn, GuestsOnError, Queue, unmaps};
 use crate::{
     Interval,
     steadiness::{ROUNDS, Steadiness},
@@ -168,24 +168,6 @@ pub fn scaling(
         points.push(point);
     }
     Ok(points)
-}
-
-/// What goes wrong at one point.
-enum Broken {
-    Guest(ReplayError),
-    Read(SourceError),
-}
-
-impl From<ReplayError> for Broken {
-    fn from(error: ReplayError) -> Self {
-        Self::Guest(error)
-    }
-}
-
-impl From<SourceError> for Broken {
-    fn from(error: SourceError) -> Self {
-        Self::Read(error)
-    }
 }
 
 /// One point that is being measured.

@@ -3,30 +3,14 @@ use std::{fs, path::Path, time::Duration};
 use tempfile::TempDir;
 
 use super::*;
-use crate::run_file::{Environment, Kind, Point, SCHEMA};
+use crate::run_file::{Point, fixture};
 
 const LONG: Duration = Duration::from_mins(1);
 
 /// A run of one process with a point.
 fn run(target: &str) -> RunFile {
-    RunFile {
-        schema: SCHEMA.to_owned(),
-        suite: "policies".to_owned(),
-        target: Some(target.to_owned()),
-        kind: Kind::Modelled,
-        timing_profile: None,
-        settings: std::collections::BTreeMap::new(),
-        started_unix_s: 1,
-        command: Vec::new(),
-        environment: Environment::of_this_machine(None),
-        complete: true,
-        dropped: 0,
-        runs: vec![ProcessRun {
-            points: vec![Point::at([("batch", "1".to_owned())])],
-            ..ProcessRun::default()
-        }],
-        base: None,
-    }
+    let point = Point::at([("batch", "1".to_owned())]);
+    fixture::run(Some(target), vec![vec![point]])
 }
 
 /// A binary that tells its name to a log and writes `run`, where the line of its count in the

@@ -4,26 +4,16 @@ use crate::package::{self, Outcome};
 use crate::repo::Repo;
 use crate::setup::Install;
 
-use super::{Step, libtest::Counts};
+use super::{checked, libtest::Counts};
 
 /// Makes the package of the dev build, installs it, uses it and removes it.
 pub(super) fn run(repo: &Repo, install: Install, counts: &mut Counts) {
-    let step = Step::begin("package --check");
-    let own = match package::check(repo, install) {
-        Ok(outcome) => {
-            println!("{outcome}");
-            of(&outcome)
-        }
-        Err(error) => {
-            println!("{error:#}");
-            Counts {
-                failed: 1,
-                ..Counts::default()
-            }
-        }
-    };
-    step.end(&own);
-    counts.add(&own);
+    checked(
+        counts,
+        "package --check",
+        || package::check(repo, install),
+        of,
+    );
 }
 
 fn of(outcome: &Outcome) -> Counts {

@@ -4,26 +4,11 @@ use crate::perf::{self, Outcome};
 use crate::repo::Repo;
 use crate::setup::Install;
 
-use super::{Step, libtest::Counts};
+use super::{checked, libtest::Counts};
 
 /// Counts instructions and holds them against the stored counts.
 pub(super) fn run(repo: &Repo, install: Install, counts: &mut Counts) {
-    let step = Step::begin("perf");
-    let own = match perf::check(repo, install) {
-        Ok(outcome) => {
-            println!("{outcome}");
-            of(&outcome)
-        }
-        Err(error) => {
-            println!("{error:#}");
-            Counts {
-                failed: 1,
-                ..Counts::default()
-            }
-        }
-    };
-    step.end(&own);
-    counts.add(&own);
+    checked(counts, "perf", || perf::check(repo, install), of);
 }
 
 fn of(outcome: &Outcome) -> Counts {

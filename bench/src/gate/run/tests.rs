@@ -4,7 +4,7 @@ use super::*;
 use crate::{
     gate::Rules,
     process::Measuring,
-    run_file::{Environment, Kind, Point, ProcessRun, SCHEMA},
+    run_file::{Point, fixture},
 };
 
 /// A binary that writes a run file with these figures at once, and does `extra` before it: `$0.n`
@@ -15,24 +15,7 @@ fn binary(place: &Path, name: &str, figures: &[(&str, f64)], extra: &str) -> Mea
         .fold(Point::default(), |point, (name, value)| {
             point.with(name, Some(*value))
         });
-    let file = RunFile {
-        schema: SCHEMA.to_owned(),
-        suite: "policies".to_owned(),
-        target: None,
-        kind: Kind::Modelled,
-        timing_profile: None,
-        settings: std::collections::BTreeMap::new(),
-        started_unix_s: 1,
-        command: Vec::new(),
-        environment: Environment::of_this_machine(None),
-        complete: true,
-        dropped: 0,
-        runs: vec![ProcessRun {
-            points: vec![point],
-            ..ProcessRun::default()
-        }],
-        base: None,
-    };
+    let file = fixture::run(None, vec![vec![point]]);
     let json = serde_json::to_string(&file).expect("JSON");
     let program = place.join(name);
     crate::script::write(
