@@ -32,7 +32,7 @@ Examples:
   hwptop gate batching --against ./hwptop-before
   hwptop gate batching --against ./hwptop-before --junit gate.xml -- --target selftest --time 50ms
   hwptop gate batching --base base.json         (bench batching --runs 20 -o base.json)
-  hwptop gate batching --base .hwptop/baselines (baseline add base.json)
+  hwptop gate batching --base .hwptop/baselines  (baseline add base.json)
   hwptop gate --print-rules > rules.toml
 
 ",

@@ -53,12 +53,23 @@ const LINES: &[(&str, How)] = &[
     ("hwptop record --commands -o my.csv.gz -- CMD", ROOT_ONLY),
     ("hwptop agent --target kernel", KERNEL),
     ("hwptop bench batching -o run.json", SHORT),
-    ("hwptop report run.json -o report/", Runs),
+    ("hwptop report run.json run.jsonl -o report/", Runs),
+    ("hwptop report new.json --base base.json -o report/", Runs),
     ("hwptop baseline add run.json", Runs),
+    ("hwptop report --history .hwptop/baselines -o report/", Runs),
     ("hwptop baseline changes", Runs),
     (
         "hwptop bench policies",
         With("--capture smmuv3-nvme-strict --time 10ms"),
+    ),
+    ("hwptop bench stages --target selftest", MOCK),
+    (
+        "hwptop bench scaling",
+        With("--instances 1 --producers 1 --time 20ms"),
+    ),
+    (
+        "hwptop bench replay --rate 80%",
+        With("--capture smmuv3-nvme-strict --vcpus 1 --policy array --time 20ms"),
     ),
     ("hwptop bench front-end", With("--rounds 2")),
     ("hwptop bench probe-cost", ROOT_ONLY),
@@ -111,6 +122,10 @@ const LINES: &[(&str, How)] = &[
     ("hwptop agent --print-unit", Runs),
     ("hwptop bench batching --runs 20 -o base.json", SHORT),
     ("hwptop gate batching --base base.json", With("--budget 1s")),
+    (
+        "hwptop gate batching --base .hwptop/baselines",
+        Read("needs a store of many runs; src/tests/gate/bases.rs makes one"),
+    ),
     (
         "hwptop bench batching --runs 20 --against ./hwptop-before -o both.json",
         With("--batch 64 --time 10ms"),

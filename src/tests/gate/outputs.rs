@@ -104,6 +104,10 @@ fn a_report_replaces_none_of_its_run_files() {
     let before = fs::read(run_file).expect("it is there");
     let run = hwptop(&["report", run_file, "-o", report.to_str().expect("UTF-8")]);
     assert_eq!(run.code, Some(2), "{}", run.stdout);
-    assert!(run.stderr.contains("as a run file ("), "{}", run.stderr);
+    assert!(
+        run.stderr.contains("as what it is made of ("),
+        "{}",
+        run.stderr
+    );
     assert_eq!(fs::read(run_file).expect("it is there"), before);
 }
