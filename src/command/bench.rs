@@ -4,7 +4,7 @@ use std::{
     path::{Path, PathBuf},
     slice,
     sync::atomic::Ordering,
-    time::{Instant, SystemTime},
+    time::{Duration, Instant, SystemTime},
 };
 
 use hwptop_bench::run_file::Kind;
@@ -58,6 +58,9 @@ pub(crate) fn list_suites() -> Result<(), Failure> {
     Ok(())
 }
 
+/// How often it is said how far short rounds are.
+const PROGRESS_EVERY: Duration = Duration::from_secs(1);
+
 /// The files of `--capture`, for what is not to replace them.
 fn captured(captures: &[PathBuf]) -> impl Iterator<Item = (&str, &Path)> {
     captures.iter().map(|file| ("--capture", &**file))
@@ -77,8 +80,13 @@ pub(crate) fn front_end(args: &FrontEndArgs) -> Result<(), Failure> {
         .policy
         .as_ref()
         .map_or(&Policy::ALL[..], slice::from_ref);
+    let mut said = None;
     let points = run_front_end(&captures, policies, args.rounds, &stop, |round| {
-        progress.of("round", (round as usize, args.rounds as usize), "");
+        // A round may be shorter than what says so, which is not to be measured with it.
+        if said.is_none_or(|at: Instant| at.elapsed() >= PROGRESS_EVERY) {
+            said = Some(Instant::now());
+            progress.of("round", (round as usize, args.rounds as usize), "");
+        }
     })
     .map_err(Failure::input)?;
     progress.clear();
