@@ -19,7 +19,7 @@ mod snapshots;
 pub use batching::{BatchPoint, BatchingRun, Beside, CounterPoint};
 pub use difference::Difference;
 pub use draft::Draft;
-pub use fitted::{Fitted, Prediction};
+pub use fitted::{Fitted, Prediction, line};
 pub use hwptop_agent::snapshot::{HistogramError, HistogramV2};
 pub use kind::{Kind, Work};
 pub use point::{Figure, Key, Labels, Point};

@@ -50,31 +50,33 @@ impl BatchingRun {
             .chunk_by(|a, b| a.instance == b.instance)
             .map(|points| Fitted {
                 instance: &points[0].instance,
-                line: line(points, u32::MAX),
+                line: line(points),
                 prediction: prediction(points),
             })
             .collect()
     }
 }
 
-fn line(points: &[BatchPoint], largest: u32) -> Result<Line, NoFit> {
-    let points: Vec<Point> = points
-        .iter()
-        .filter(|point| point.batch <= largest)
-        .map(|point| Point {
-            entries: f64::from(point.batch),
-            ns: time_of(point),
-        })
-        .collect();
+/// The line through what batches of one instance took, with intervals of 95 %.
+///
+/// # Errors
+/// Where they tell no line.
+pub fn line<'a>(points: impl IntoIterator<Item = &'a BatchPoint>) -> Result<Line, NoFit> {
+    let point = |point: &BatchPoint| Point {
+        entries: f64::from(point.batch),
+        ns: time_of(point),
+    };
+    let points: Vec<Point> = points.into_iter().map(point).collect();
     Line::fit(&points, Confidence::P95)
 }
 
 fn prediction(points: &[BatchPoint]) -> Option<Prediction> {
     let measured = points.iter().find(|point| point.batch == PREDICTED)?;
+    let smaller = points.iter().filter(|point| point.batch <= FROM);
     Some(Prediction {
         batch: PREDICTED,
         from: FROM,
-        predicted_ns: line(points, FROM).ok()?.predict(f64::from(PREDICTED)),
+        predicted_ns: line(smaller).ok()?.predict(f64::from(PREDICTED)),
         measured_ns: time_of(measured),
     })
 }

@@ -3,11 +3,8 @@
 use std::path::PathBuf;
 
 use hwptop_bench::{
-    run_file::{BatchPoint, BatchingRun},
-    statistics::{
-        Confidence, Estimate,
-        fit::{self, Line as Fit},
-    },
+    run_file::{self, BatchPoint, BatchingRun},
+    statistics::{Estimate, fit::Line as Fit},
 };
 
 use super::{
@@ -147,12 +144,7 @@ fn answer(series: &Series) -> String {
 
 /// The line through the times of batches, where they tell one whose entries cost something.
 fn fitted(series: &Series) -> Option<Fit> {
-    let points = series.points.iter().map(|point| fit::Point {
-        entries: f64::from(point.measured.batch),
-        ns: point.measured.ns_per_entry() * f64::from(point.measured.batch),
-    });
-    let points: Vec<_> = points.collect();
-    let fit = Fit::fit(&points, Confidence::P95).ok()?;
+    let fit = run_file::line(series.points.iter().map(|point| point.measured)).ok()?;
     fit.asymptote_ns().map(|_| fit)
 }
 
