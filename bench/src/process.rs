@@ -4,6 +4,7 @@ use std::{
     ffi::OsString,
     fs::{self, File},
     io,
+    os::unix::process::CommandExt as _,
     path::PathBuf,
     process::{Child, Command, ExitStatus, Stdio},
     sync::atomic::{AtomicBool, Ordering},
@@ -11,7 +12,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::{Pid, Signal, kill_process_group};
 
 use crate::run_file::{RunFile, RunFileError};
 
@@ -110,7 +111,9 @@ impl Measuring {
             .arg(&output)
             .stdin(Stdio::null())
             .stdout(Stdio::null())
-            .stderr(File::create(&errors).map_err(io)?);
+            .stderr(File::create(&errors).map_err(io)?)
+            // What it starts ends with it: the binary may be a script around one.
+            .process_group(0);
         let child = command.spawn().map_err(|source| ProcessError::Start {
             program: program.clone(),
             source,
@@ -118,7 +121,7 @@ impl Measuring {
         let ended = Running(child).wait(limit, stop).map_err(io)?;
         let status = match ended {
             Ended::Stopped => return Err(ProcessError::Stopped),
-            // A terminal's Ctrl-C is for both, and the process may be the first to end.
+            // A signal may be for both, and the process may be the first to end.
             Ended::With(status) if !status.success() && stop.load(Ordering::Relaxed) => {
                 return Err(ProcessError::Stopped);
             }
@@ -196,23 +199,33 @@ impl Running {
 
     /// Asks it to end, so that it can clean up.
     fn end(&mut self) {
-        let Some(pid) = i32::try_from(self.0.id()).ok().and_then(Pid::from_raw) else {
-            return;
-        };
-        // It may have ended already.
-        let _ = kill_process(pid, Signal::TERM);
+        self.signal(Signal::TERM);
         let start = Instant::now();
-        while start.elapsed() < PATIENCE && matches!(self.0.try_wait(), Ok(None)) {
+        while start.elapsed() < PATIENCE && self.is_running() {
             thread::sleep(PAUSE);
+        }
+    }
+
+    fn is_running(&mut self) -> bool {
+        matches!(self.0.try_wait(), Ok(None))
+    }
+
+    /// To it and all that it started. It has not been waited for: the number is its own.
+    fn signal(&self, signal: Signal) {
+        if let Some(pid) = i32::try_from(self.0.id()).ok().and_then(Pid::from_raw) {
+            // It may have ended already.
+            let _ = kill_process_group(pid, signal);
         }
     }
 }
 
 impl Drop for Running {
     fn drop(&mut self) {
-        // It has ended already where these fail.
-        let _ = self.0.kill();
-        let _ = self.0.wait();
+        if self.is_running() {
+            self.signal(Signal::KILL);
+            // It has ended already where this fails.
+            let _ = self.0.wait();
+        }
     }
 }
 

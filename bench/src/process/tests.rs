@@ -60,6 +60,27 @@ fn a_process_that_does_not_end_is_ended() {
 }
 
 #[test]
+fn what_a_script_around_the_binary_started_ends_with_it() {
+    let (place, measuring) = script("sleep 1000 & echo $! > $(dirname $0)/started; wait");
+    let result = measuring.once(Duration::from_millis(200), &AtomicBool::new(false));
+    assert!(
+        matches!(result, Err(ProcessError::Hung { .. })),
+        "{result:?}"
+    );
+    let pid = fs::read_to_string(place.path().join("started")).expect("it began");
+    // Gone, or a zombie until init looks after it.
+    let is_running = || {
+        let stat = fs::read_to_string(format!("/proc/{}/stat", pid.trim()));
+        stat.is_ok_and(|stat| !stat.contains(") Z "))
+    };
+    let start = Instant::now();
+    while is_running() {
+        assert!(start.elapsed() < LONG, "process {} runs on", pid.trim());
+        thread::sleep(PAUSE);
+    }
+}
+
+#[test]
 fn a_process_is_asked_to_end_where_the_one_that_waits_is_stopped() {
     let (place, measuring) = script(
         "trap 'touch asked; exit 0' TERM; cd $(dirname $0); touch begun; while :; do sleep 0.01; done",
