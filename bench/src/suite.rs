@@ -33,10 +33,10 @@ pub use integrity::{Check, Finding, Integrity, IntegrityError, integrity};
 pub use kernel_cost::{
     COST_BATCHES, KernelCost, KernelCostError, KernelCosts, KernelVariant, kernel_cost,
 };
-pub use policies::{Delivery, PoliciesConfig, PoliciesError, PolicyPoint, VCPUS, policies};
+pub use policies::{Delivery, PoliciesConfig, PolicyPoint, VCPUS, policies};
 pub use probe_cost::{Absent, ProbeCost, ProbeCostError, Variant, VariantCost, probe_cost};
-pub use queues::{GuestsOn, GuestsOnError, WorkloadError};
-pub use replay::{Load, ReplayConfig, ReplayPoint, ReplayedError, replay};
+pub use queues::{GuestsOn, GuestsOnError, StreamsError, WorkloadError};
+pub use replay::{Load, ReplayConfig, ReplayPoint, replay};
 pub use scaling::{
     PRODUCERS_MAX, ScalingConfig, ScalingError, ScalingPoint, scaling, up_to_the_cpus,
 };

@@ -7,16 +7,14 @@ use std::{
 };
 
 use hwptop_abi::Vendor;
-use hwptop_agent::{SourceError, snapshot::latency_histogram};
+use hwptop_agent::snapshot::latency_histogram;
 use hwptop_driver::{AssignedGuest, Capture, Policy, ReplayError, TimingProfile};
 
 mod point;
 
 pub use point::{Delivery, PolicyPoint};
 
-use super::queues::{
-    Broken, Counted, Crew, Done, Ground, GuestsOn, GuestsOnError, Queue, Workload, WorkloadError,
-};
+use super::queues::{Broken, Counted, Crew, Done, Ground, GuestsOn, Queue, StreamsError, Workload};
 use crate::steadiness::{ROUNDS, Steadiness};
 
 /// How many vCPUs share the queue.
@@ -37,54 +35,17 @@ pub struct PoliciesConfig {
     pub time: Duration,
 }
 
-/// Why the suite ended early.
-#[derive(Debug, thiserror::Error)]
-pub enum PoliciesError {
-    /// There can be no guest.
-    #[error(transparent)]
-    Target(#[from] GuestsOnError),
-    /// A stream cannot be replayed.
-    #[error(transparent)]
-    Workload(#[from] WorkloadError),
-    /// A guest could not be set up, or not go on.
-    #[error("{stream}, {vcpus} vCPUs: {source}")]
-    Guest {
-        /// The stream.
-        stream: String,
-        /// The vCPUs.
-        vcpus: usize,
-        /// The reason.
-        source: Box<ReplayError>,
-    },
-    /// The measurement could not be read.
-    #[error(transparent)]
-    Read(#[from] SourceError),
-}
-
-impl PoliciesError {
-    /// Whether the machine is the reason, and not a stream.
-    #[must_use]
-    pub fn is_the_machines(&self) -> bool {
-        match self {
-            Self::Read(_) => true,
-            Self::Target(error) => error.is_the_machines(),
-            Self::Guest { source, .. } => source.is_the_machines(),
-            Self::Workload(error) => error.is_the_machines(),
-        }
-    }
-}
-
 /// Measures every stream with every number of vCPUs and every delivery that it can
 /// have, or what it could before `stop` was set; the deliveries in turns, so that they
 /// can be compared. `progress` is told stream, vCPUs and how many points are done of how many.
 ///
 /// # Errors
-/// [`PoliciesError`], naming stream and vCPUs.
+/// [`StreamsError`], naming stream and vCPUs.
 pub fn policies(
     config: &PoliciesConfig,
     stop: &AtomicBool,
     mut progress: impl FnMut(&str, usize, (usize, usize)),
-) -> Result<Vec<PolicyPoint>, PoliciesError> {
+) -> Result<Vec<PolicyPoint>, StreamsError> {
     let ground = config.on.open(config.vendor)?;
     let workloads = Workload::all(&config.captures, ground.vendor)?;
     let deliveries = |workload: &Workload| -> Vec<Delivery> {
@@ -107,7 +68,8 @@ pub fn policies(
                 stop,
             };
             let measured = place.measure(&deliveries(workload));
-            let measured = measured.map_err(|broken| broken.at(workload, vcpus))?;
+            let measured = measured
+                .map_err(|broken| broken.at(format!("{}, {vcpus} vCPUs", workload.name)))?;
             if stop.load(Ordering::Relaxed) {
                 return Ok(points);
             }
@@ -115,19 +77,6 @@ pub fn policies(
         }
     }
     Ok(points)
-}
-
-impl Broken {
-    fn at(self, workload: &Workload, vcpus: usize) -> PoliciesError {
-        match self {
-            Self::Guest(source) => PoliciesError::Guest {
-                stream: workload.name.clone(),
-                vcpus,
-                source: Box::new(source),
-            },
-            Self::Read(error) => error.into(),
-        }
-    }
 }
 
 /// A stream with a number of vCPUs: its deliveries are measured in turns.

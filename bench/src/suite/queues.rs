@@ -69,6 +69,41 @@ impl GuestsOnError {
     }
 }
 
+/// Why a suite that replays streams ended early.
+#[derive(Debug, thiserror::Error)]
+pub enum StreamsError {
+    /// There can be no guest.
+    #[error(transparent)]
+    Target(#[from] GuestsOnError),
+    /// A stream cannot be replayed.
+    #[error(transparent)]
+    Workload(#[from] WorkloadError),
+    /// A guest could not be set up, or not go on.
+    #[error("{place}: {source}")]
+    Guest {
+        /// The stream and what else tells the guest from others.
+        place: String,
+        /// The reason.
+        source: Box<ReplayError>,
+    },
+    /// The measurement could not be read.
+    #[error(transparent)]
+    Read(#[from] SourceError),
+}
+
+impl StreamsError {
+    /// Whether the machine is the reason, and not a stream.
+    #[must_use]
+    pub fn is_the_machines(&self) -> bool {
+        match self {
+            Self::Read(_) => true,
+            Self::Target(error) => error.is_the_machines(),
+            Self::Guest { source, .. } => source.is_the_machines(),
+            Self::Workload(error) => error.is_the_machines(),
+        }
+    }
+}
+
 /// What goes wrong while a point is measured.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum Broken {
@@ -78,6 +113,19 @@ pub(super) enum Broken {
     /// What was counted cannot be read.
     #[error(transparent)]
     Read(#[from] SourceError),
+}
+
+impl Broken {
+    /// Of a suite that replays streams.
+    pub(super) fn at(self, place: String) -> StreamsError {
+        match self {
+            Self::Guest(source) => StreamsError::Guest {
+                place,
+                source: Box::new(source),
+            },
+            Self::Read(error) => error.into(),
+        }
+    }
 }
 
 impl GuestsOn {

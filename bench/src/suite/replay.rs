@@ -14,16 +14,14 @@ use std::{
 };
 
 use hwptop_abi::Vendor;
-use hwptop_agent::{SourceError, snapshot::latency_histogram};
+use hwptop_agent::snapshot::latency_histogram;
 use hwptop_driver::{Capture, Policy, ReplayError};
 
 mod point;
 
 pub use point::ReplayPoint;
 
-use super::queues::{
-    Broken, Counted, Crew, Ground, GuestsOn, GuestsOnError, Queue, Rate, Workload, WorkloadError,
-};
+use super::queues::{Broken, Counted, Crew, Ground, GuestsOn, Queue, Rate, StreamsError, Workload};
 use crate::{
     Interval,
     steadiness::{ROUNDS, Steadiness},
@@ -100,51 +98,16 @@ pub struct ReplayConfig {
     pub time: Duration,
 }
 
-/// Why the suite ended early.
-#[derive(Debug, thiserror::Error)]
-pub enum ReplayedError {
-    /// There can be no guest.
-    #[error(transparent)]
-    Target(#[from] GuestsOnError),
-    /// A stream cannot be replayed.
-    #[error(transparent)]
-    Workload(#[from] WorkloadError),
-    /// A guest could not be set up, or not go on.
-    #[error("{stream}: {source}")]
-    Guest {
-        /// The stream.
-        stream: String,
-        /// The reason.
-        source: Box<ReplayError>,
-    },
-    /// The measurement could not be read.
-    #[error(transparent)]
-    Read(#[from] SourceError),
-}
-
-impl ReplayedError {
-    /// Whether the machine is the reason, and not a stream.
-    #[must_use]
-    pub fn is_the_machines(&self) -> bool {
-        match self {
-            Self::Read(_) => true,
-            Self::Target(error) => error.is_the_machines(),
-            Self::Guest { source, .. } => source.is_the_machines(),
-            Self::Workload(error) => error.is_the_machines(),
-        }
-    }
-}
-
 /// Measures every stream with every number of vCPUs, policy and load, or what it could before
 /// `stop` was set. `progress` is told what is measured, and how many points are done of how many.
 ///
 /// # Errors
-/// [`ReplayedError`], naming the stream.
+/// [`StreamsError`], naming the stream.
 pub fn replay(
     config: &ReplayConfig,
     stop: &AtomicBool,
     mut progress: impl FnMut(&str, (usize, usize)),
-) -> Result<Vec<ReplayPoint>, ReplayedError> {
+) -> Result<Vec<ReplayPoint>, StreamsError> {
     let ground = config.on.open(config.vendor)?;
     let workloads = Workload::captures(&config.captures, ground.vendor)?;
     let each = config.policies.len() * (1 + config.rates.len());
@@ -158,21 +121,15 @@ pub fn replay(
                 vcpus: usize::from(vcpus),
                 stop,
             };
-            let at = |source| ReplayedError::Guest {
-                stream: workload.name.clone(),
-                source: Box::new(source),
-            };
-            let mut queues = [place.queue(&ground).map_err(at)?];
+            let at = |broken: Broken| broken.at(format!("{}, {vcpus} vCPUs", workload.name));
+            let queue = place.queue(&ground).map_err(Broken::from);
+            let mut queues = [queue.map_err(at)?];
             let done = points.len();
             let measured = place.loops(&mut queues, |more, policy, load| {
                 let what = format!("{}, {vcpus} vCPUs, {policy}, {load}", workload.name);
                 progress(&what, (done + more, all));
             });
-            let measured = measured.map_err(|broken| match broken {
-                Broken::Guest(source) => at(source),
-                Broken::Read(error) => error.into(),
-            })?;
-            points.extend(measured);
+            points.extend(measured.map_err(at)?);
             if stop.load(Ordering::Relaxed) {
                 return Ok(points);
             }

@@ -1,6 +1,6 @@
 use std::{collections::BTreeMap, io, time::SystemTime};
 
-use hwptop_bench::suite::{PoliciesConfig, PoliciesError, PolicyPoint, policies as run_policies};
+use hwptop_bench::suite::{PoliciesConfig, PolicyPoint, StreamsError, policies as run_policies};
 use hwptop_driver::Policy;
 
 use super::{
@@ -39,7 +39,7 @@ pub(crate) fn policies(args: &PoliciesArgs) -> Result<(), Failure> {
         all = point.1;
         progress.point(point, &format!("{stream}, {vcpus} vCPUs"));
     })
-    .map_err(failure(PoliciesError::is_the_machines))?;
+    .map_err(failure(StreamsError::is_the_machines))?;
     progress.clear();
     let is_complete = points.len() == all;
     let measured = Measured {

@@ -1,6 +1,6 @@
 use std::{io, time::SystemTime};
 
-use hwptop_bench::suite::{ReplayConfig, ReplayPoint, ReplayedError, replay as run_replay};
+use hwptop_bench::suite::{ReplayConfig, ReplayPoint, StreamsError, replay as run_replay};
 
 use super::{
     Progress, captured,
@@ -39,7 +39,7 @@ pub(crate) fn bench_replay(args: &BenchReplayArgs) -> Result<(), Failure> {
         all = point.1;
         progress.point(point, what);
     })
-    .map_err(failure(ReplayedError::is_the_machines))?;
+    .map_err(failure(StreamsError::is_the_machines))?;
     progress.clear();
     let run = Measured {
         suite: "replay",

@@ -7,6 +7,7 @@ use hdrhistogram::Histogram;
 use hwptop_bench::run_file::{Point, RunFile};
 
 use super::{field, json_line};
+use crate::cli::Format;
 
 /// What of a distribution is in CSV.
 const QUANTILES: [(&str, f64); 5] = [
@@ -16,6 +17,20 @@ const QUANTILES: [(&str, f64); 5] = [
     ("p99.9", 0.999),
     ("max", 1.0),
 ];
+
+/// A run in its `format`: by `text`, or all of it.
+pub(super) fn formatted<W: Write>(
+    out: &mut W,
+    run: &RunFile,
+    format: Format,
+    text: impl FnOnce(&mut W) -> io::Result<()>,
+) -> io::Result<()> {
+    match format {
+        Format::Text => text(out),
+        Format::Json => json(out, run),
+        Format::Csv => csv(out, run),
+    }
+}
 
 /// The run file itself.
 pub(super) fn json(out: &mut impl Write, run: &RunFile) -> io::Result<()> {

@@ -6,7 +6,7 @@ use hwptop_bench::{
     suite::{Load, ReplayPoint},
 };
 
-use super::{never_steady, place, points, tenth, whole};
+use super::{never_steady, place, points::formatted, tenth, whole};
 use crate::cli::Format;
 
 pub(in crate::command::bench) fn replay(
@@ -15,11 +15,7 @@ pub(in crate::command::bench) fn replay(
     points: &[ReplayPoint],
     format: Format,
 ) -> io::Result<()> {
-    match format {
-        Format::Text => text(out, (run, target), points),
-        Format::Json => points::json(out, run),
-        Format::Csv => points::csv(out, run),
-    }
+    formatted(out, run, format, |out| text(out, (run, target), points))
 }
 
 fn text(

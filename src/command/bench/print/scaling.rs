@@ -2,7 +2,7 @@ use std::io::{self, Write};
 
 use hwptop_bench::{Interval, run_file::RunFile, steadiness::Steadiness, suite::ScalingPoint};
 
-use super::{never_steady, place, points, rate, whole};
+use super::{never_steady, place, points::formatted, rate, whole};
 use crate::cli::Format;
 
 pub(in crate::command::bench) fn scaling(
@@ -11,11 +11,7 @@ pub(in crate::command::bench) fn scaling(
     points: &[ScalingPoint],
     format: Format,
 ) -> io::Result<()> {
-    match format {
-        Format::Text => text(out, (run, target), points),
-        Format::Json => points::json(out, run),
-        Format::Csv => points::csv(out, run),
-    }
+    formatted(out, run, format, |out| text(out, (run, target), points))
 }
 
 fn text(

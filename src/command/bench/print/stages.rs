@@ -7,7 +7,7 @@ use hwptop_bench::{
     suite::{StagePoint, Stages, Watching},
 };
 
-use super::{never_steady, place, points, whole};
+use super::{never_steady, place, points::formatted, whole};
 use crate::cli::Format;
 
 pub(in crate::command::bench) fn stages(
@@ -16,11 +16,7 @@ pub(in crate::command::bench) fn stages(
     stages: &Stages,
     format: Format,
 ) -> io::Result<()> {
-    match format {
-        Format::Text => text(out, run, stages),
-        Format::Json => points::json(out, run),
-        Format::Csv => points::csv(out, run),
-    }
+    formatted(out, run, format, |out| text(out, run, stages))
 }
 
 fn text(out: &mut impl Write, run: &RunFile, stages: &Stages) -> io::Result<()> {
