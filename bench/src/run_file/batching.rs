@@ -141,6 +141,13 @@ impl BatchPoint {
         Some(self.commands? as f64 / self.submissions? as f64)
     }
 
+    /// Submissions to the hardware queue per batch, where they were counted.
+    #[must_use]
+    pub fn submissions_per_batch(&self) -> Option<f64> {
+        let batches = self.entries as f64 / f64::from(self.batch);
+        Some(self.submissions? as f64 / batches)
+    }
+
     /// Instructions per entry, where they were counted.
     #[must_use]
     pub fn instructions_per_entry(&self) -> Option<f64> {

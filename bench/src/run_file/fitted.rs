@@ -9,7 +9,8 @@ const PREDICTED: u32 = 64;
 /// The largest of those smaller ones.
 const FROM: u32 = 32;
 
-/// What a batch of n entries costs on one instance: t(n) = a + b·n.
+/// What a batch of n entries costs on one instance: t(n) = a + b·n, and more where it takes
+/// several submissions.
 #[derive(Clone, Debug)]
 pub struct Fitted<'a> {
     /// The instance.
@@ -64,6 +65,7 @@ impl BatchingRun {
 pub fn line<'a>(points: impl IntoIterator<Item = &'a BatchPoint>) -> Result<Line, NoFit> {
     let point = |point: &BatchPoint| Point {
         entries: f64::from(point.batch),
+        submissions: point.submissions_per_batch().unwrap_or(1.0),
         ns: time_of(point),
     };
     let points: Vec<Point> = points.into_iter().map(point).collect();

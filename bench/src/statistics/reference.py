@@ -1,7 +1,8 @@
 """Writes reference.json, which the tests of the statistics compare with.
 
     python3 -m venv VENV
-    VENV/bin/pip install numpy==2.4.6 scipy==1.17.1 statsmodels==0.15.0 apache-otava==0.8.0
+    VENV/bin/pip install numpy==2.4.6 scipy==1.17.1 statsmodels==0.15.0
+    VENV/bin/pip install --no-deps apache-otava==0.8.0
     VENV/bin/python bench/src/statistics/reference.py
 
 The figures come from scipy, statsmodels and Apache Otava, never from the code under test.
@@ -105,20 +106,36 @@ def holm():
 
 def fit():
     cases = []
-    entries = np.array([1, 2, 4, 8, 16, 32], dtype=float)
-    for name, noise, n in (("exact", 0.0, entries), ("one per cent", 0.01, entries), ("five per cent", 0.05, np.repeat(entries, 5))):
-        ns = (900 + 120 * n) * (1 + noise * RANDOM.normal(size=len(n)))
-        line = statsmodels.api.WLS(ns, statsmodels.api.add_constant(n), weights=1 / ns**2).fit()
+    small = np.array([1, 2, 4, 8, 16, 32], dtype=float)
+    once = lambda n: np.ones(len(n))
+    by_16 = lambda n: np.ceil(n / 16)
+    for name, noise, n, submissions in (
+        ("exact", 0.0, small, once),
+        ("one per cent", 0.01, small, once),
+        ("five per cent", 0.05, np.repeat(small, 5), once),
+        ("submissions of 16, exact", 0.0, small, by_16),
+        ("submissions of 16, one per cent", 0.01, small, by_16),
+        ("submissions of 16, five per cent", 0.05, np.repeat([*small, 48.0], 5), by_16),
+        ("whole submissions of 16, one per cent", 0.01, np.array([16.0, 32, 48, 80]), by_16),
+    ):
+        h = submissions(n)
+        ns = (900 + 120 * n + 700 * (h - 1)) * (1 + noise * RANDOM.normal(size=len(n)))
         at = 64.0
-        predicted = line.get_prediction([[1.0, at]], weights=1 / line.predict([[1.0, at]])[0] ** 2)
+        columns, next_one = [np.ones(len(n)), n], [1.0, at]
+        # What cannot be told apart from the entries is not asked for.
+        if np.linalg.matrix_rank(np.transpose([*columns, h])) == 3:
+            columns, next_one = [*columns, h - 1], [*next_one, np.ceil(at / 16) - 1]
+        line = statsmodels.api.WLS(ns, np.transpose(columns), weights=1 / ns**2).fit()
+        predicted = line.get_prediction([next_one], weights=1 / line.predict([next_one])[0] ** 2)
         interval = lambda values: [float(value) for value in values]
-        a, b = line.conf_int(0.05)
+        coefficients = [interval([value, *ends]) for value, ends in zip(line.params, line.conf_int(0.05))]
         cases.append({
             "name": name,
-            "points": [interval(point) for point in zip(n, ns)],
+            "points": [interval(point) for point in zip(n, h, ns)],
             "confidence": 0.95,
-            "intercept": interval([line.params[0], *a]),
-            "slope": interval([line.params[1], *b]),
+            "intercept": coefficients[0],
+            "slope": coefficients[1],
+            "further": coefficients[2] if len(coefficients) == 3 else None,
             "r_squared": float(line.rsquared),
             "spread": float(np.sqrt(line.scale)),
             "at": at,

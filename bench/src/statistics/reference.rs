@@ -48,10 +48,13 @@ pub(super) struct Holm {
 #[derive(Deserialize)]
 pub(super) struct Fit {
     pub(super) name: String,
-    pub(super) points: Vec<[f64; 2]>,
+    /// Entries, submissions, nanoseconds.
+    pub(super) points: Vec<[f64; 3]>,
     pub(super) confidence: f64,
     pub(super) intercept: [f64; 3],
     pub(super) slope: [f64; 3],
+    /// Absent where the points do not tell it.
+    pub(super) further: Option<[f64; 3]>,
     pub(super) r_squared: f64,
     pub(super) spread: f64,
     pub(super) at: f64,

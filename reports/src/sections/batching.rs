@@ -71,9 +71,10 @@ pub(crate) fn add(
     );
     section.heading("What a request and an entry cost");
     section.text(
-        "Fitted to the times of batches of n entries: t(n) = a + b·n, with 95 % intervals. In the picture the lines \
-         are the fit, the bands where one more batch would be, and the marks what was measured. At n½ = a/b entries \
-         half of the time is the entries' own.",
+        "Fitted to the times of batches of n entries: t(n) = a + b·n, with 95 % intervals; where batches took \
+         different numbers of submissions to the hardware queue, each after the first adds s. In the picture the \
+         lines are the fit, the bands where one more batch would be, and the marks what was measured. A batch of n½ \
+         entries has half of the rate of ever larger ones.",
     );
     section.table(fits_table(&series, &fits));
     let tables = series.iter().flat_map(|one| {
@@ -257,7 +258,13 @@ fn ends<'a>(series: &'a [Series]) -> Vec<Distributions<'a>> {
 fn fits_table(series: &[Series], fits: &[Option<Fit>]) -> Table {
     let mut table = Table::of(
         ["instance"],
-        ["a: ns/request", "b: ns/entry", "n½: entries", "R²"],
+        [
+            "a: ns/request",
+            "b: ns/entry",
+            "s: ns/submission",
+            "n½: entries",
+            "R²",
+        ],
     );
     let estimate = |of: Estimate| {
         let low = of.low.max(0.0);
@@ -274,6 +281,8 @@ fn fits_table(series: &[Series], fits: &[Option<Fit>]) -> Table {
             one.name(),
             fit.map_or_else(absent, |fit| estimate(fit.intercept)),
             fit.map_or_else(absent, |fit| estimate(fit.slope)),
+            fit.and_then(|fit| fit.further)
+                .map_or_else(absent, |further| estimate(further.ns)),
             fit.and_then(|fit| fit.half_batch())
                 .map_or_else(absent, figure),
             fit.map_or_else(absent, |fit| format!("{:.4}", fit.r_squared)),

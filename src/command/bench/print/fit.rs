@@ -1,4 +1,4 @@
-//! What a batch costs, as a line: t(n) = a + b·n.
+//! What a batch costs, as a line: t(n) = a + b·n, and more for submissions after the first.
 
 use std::io::{self, Write};
 
@@ -47,6 +47,14 @@ fn of_line(out: &mut impl Write, instance: &str, line: &Line) -> io::Result<()> 
         ns(line.intercept),
         ns(line.slope)
     )?;
+    if let Some(further) = line.further {
+        write!(
+            out,
+            ", each submission after the first {} (up to {:.0} entries each)",
+            ns(further.ns),
+            further.entries_max
+        )?;
+    }
     if let Some(asymptote) = line.asymptote_ns() {
         write!(out, "; at most {:.0} entries/s", 1e9 / asymptote)?;
     }
