@@ -22,6 +22,7 @@ pub(crate) struct Picture {
 pub(crate) enum Body {
     Lines(Chart),
     Dots(Dots),
+    Bars(Bars),
     Heat(Heat),
 }
 
@@ -97,6 +98,22 @@ pub(crate) struct Mark {
     pub(crate) style: usize,
     pub(crate) at: f64,
     pub(crate) interval: Option<(f64, f64)>,
+}
+
+/// Wholes with names, each in parts.
+#[derive(Clone, Debug)]
+pub(crate) struct Bars {
+    pub(crate) x_label: String,
+    pub(crate) rows: Vec<Bar>,
+    /// The parts' names, in their order.
+    pub(crate) legend: Vec<String>,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct Bar {
+    pub(crate) name: String,
+    /// Of the parts in their order; 1 together.
+    pub(crate) shares: Vec<f64>,
 }
 
 /// A grid of shades.

@@ -9,3 +9,4 @@ pub(crate) mod percentiles;
 pub(crate) mod places;
 pub(crate) mod recording;
 mod series;
+pub(crate) mod split;

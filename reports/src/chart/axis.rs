@@ -19,6 +19,17 @@ impl Axis {
         Self::logarithmic(values, 0.5)
     }
 
+    /// From nothing to a whole.
+    pub(crate) fn shares() -> Self {
+        let tick = |tenth: u32| (f64::from(tenth) / 10.0, format!("{} %", tenth * 10));
+        Self {
+            low: 0.0,
+            high: 1.0,
+            ticks: (0..=10).step_by(2).map(tick).collect(),
+            minor: Vec::new(),
+        }
+    }
+
     /// The same of ratios, where a few percent are what is looked for; 1 is on it.
     pub(crate) fn ratios(values: impl Iterator<Item = f64>) -> Self {
         let mut axis = Self::logarithmic(values.chain([0.98, 1.02]), 0.02);

@@ -16,9 +16,11 @@ use super::{
 
 use crate::escape::printable;
 
+mod bars;
 mod dots;
 mod heat;
 mod lines;
+mod rows;
 
 type Area<DB> = DrawingArea<DB, Shift>;
 type Drawn<DB> = Result<(), DrawingAreaErrorKind<<DB as DrawingBackend>::ErrorType>>;
@@ -86,6 +88,7 @@ pub(super) fn size(picture: &Picture, form: Form) -> (i32, i32) {
     let height = match &picture.body {
         Body::Lines(chart) => lines::height(chart, form),
         Body::Dots(dots) => dots::height(dots, form),
+        Body::Bars(bars) => bars::height(bars, form),
         Body::Heat(heat) => heat::height(heat, form),
     };
     (form.width(), height)
@@ -108,6 +111,7 @@ pub(super) fn draw<DB: DrawingBackend>(
     match &picture.body {
         Body::Lines(chart) => sheet.lines(chart),
         Body::Dots(dots) => sheet.dots(dots),
+        Body::Bars(bars) => sheet.bars(bars),
         Body::Heat(heat) => sheet.heat(heat),
     }
 }

@@ -59,6 +59,47 @@ fn a_suite_without_a_section_of_its_own_is_drawn_against_its_numbers() {
 }
 
 #[test]
+fn stages_are_told_as_shares_of_requests_and_drawn_as_parts_of_a_whole() {
+    let at = |batch: u64, driver_op: Option<f64>| {
+        Point::at([
+            ("instance", "dmar0".to_owned()),
+            ("batch", batch.to_string()),
+        ])
+        .with("requests", Some(1000_u64))
+        .with("request_time", Some(2_000_000 * batch))
+        .with("driver_op_share", driver_op)
+        .with("submission_share", Some(0.75))
+        .with("unattributed_share", Some(0.25 - driver_op.unwrap_or(0.0)))
+    };
+    let points = vec![at(1, Some(0.05)), at(4, None)];
+    let document = document(&of(fixture::of_suite("stages", points))).unwrap();
+    assert_eq!(
+        document.answers,
+        [
+            "stages (modelled): batch 1, instance dmar0: a request takes 2.00 µs (5.00 % driver op without submissions, \
+             75.0 % submissions, 20.0 % neither); batch 4, instance dmar0: a request takes 8.00 µs (75.0 % submissions, \
+             25.0 % neither)."
+        ]
+    );
+    let figures = document.figures();
+    let crate::chart::Body::Bars(bars) = &figures[0].picture.body else {
+        panic!("{figures:?}");
+    };
+    assert_eq!(bars.legend.len(), 3);
+    let rows = bars
+        .rows
+        .iter()
+        .map(|row| (row.name.as_str(), row.shares.as_slice()));
+    assert_eq!(
+        rows.collect::<Vec<_>>(),
+        [
+            ("batch 1, instance dmar0: 2.00 µs", &[0.05, 0.75, 0.2][..]),
+            ("batch 4, instance dmar0: 8.00 µs", &[0.0, 0.75, 0.25][..]),
+        ]
+    );
+}
+
+#[test]
 fn places_with_other_labels_have_a_table_of_their_own_and_what_is_absent_is_said() {
     let points = vec![
         Point::at([("act", "start".to_owned())]).with("act_ns", Some(5_u64)),
@@ -119,7 +160,7 @@ fn a_fit_and_its_interval_are_told_of_every_instance() {
     let text = markdown::text(&document);
     assert!(
         text.contains(
-            "| model-vtd0 (modelled) | 1,500 (1,500 to 1,500) | 110 (110 to 110) | 13.6 | 1.0000 |"
+            "| model-vtd0 (modelled) | 1,500 (1,500 to 1,500) | 110 (110 to 110) | 0.00 (0.00 to 0.00) | 13.6 | 1.0000 |"
         ),
         "{text}"
     );

@@ -7,9 +7,13 @@ use hwptop_bench::{
     run_file::RunFile,
 };
 
-use super::places::{Place, groups, latencies, metrics};
+use super::{
+    places::{Place, groups, latencies, metrics},
+    split,
+};
 use crate::{
     ReportError,
+    chart::Picture,
     document::{Block, Document, Section, Table},
     figure::{figure, grouped},
     inputs::word,
@@ -28,7 +32,7 @@ const LONG: usize = 30;
 fn compared_by(suite: &str) -> Option<&'static str> {
     match suite {
         "policies" => Some("delivery"),
-        "front-end" => Some("policy"),
+        "front-end" | "replay" => Some("policy"),
         _ => None,
     }
 }
@@ -60,7 +64,23 @@ pub(crate) fn add(
     let name = name.map_or_else(String::new, |name| format!(", {name}"));
     let mut section = Section::new(format!("{}{name}{}", title(&run.suite), word(run.kind)));
     let by = compared_by(&run.suite);
-    document.answers.extend(answer(&groups, by, run));
+    let splits = split::splits(groups.first().map_or(&[], Vec::as_slice));
+    if let Some(words) = split::answer(&splits) {
+        let suite = format!("{}{}", run.suite, word(run.kind));
+        document.answers.push(format!("{suite}: {words}."));
+        let picture = Picture {
+            title: format!("Stage breakdown{}", word(run.kind)),
+            subtitle: subtitle.to_owned(),
+            body: split::bars(&splits),
+        };
+        section.figure(
+            format!("stages-{index}-split"),
+            split::in_words(&splits),
+            picture,
+        );
+    } else {
+        document.answers.extend(answer(&groups, by, run));
+    }
     let mut left = PICTURES;
     for (number, group) in groups.iter().enumerate() {
         if groups.len() > 1 {

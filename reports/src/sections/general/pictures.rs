@@ -1,6 +1,6 @@
 use hwptop_bench::{
     metric::{LATENCIES, Metric},
-    run_file::RunFile,
+    run_file::{Figure, RunFile},
 };
 
 use crate::{
@@ -39,7 +39,9 @@ pub(super) fn pictures(
         let against = numeric(group).filter(|_| by.is_none());
         let body = match against {
             Some((label, values)) => lines(group, &name, metric, &label, &values),
-            None => dots(group, &name, metric, by),
+            None => dots(group, &format!("{name} ({}", metric.unit), by, |place| {
+                place.figures.get(&name).copied()
+            }),
         };
         let title = format!("{name}: {}{}", metric.what, word(run.kind));
         let picture = Picture {
@@ -50,6 +52,10 @@ pub(super) fn pictures(
         pictures.push((name, in_words(group, metric, &title), picture));
     }
     for name in latencies(group) {
+        if by.is_some() {
+            pictures.extend(tail(group, by, &name, (run, subtitle)));
+            continue;
+        }
         let there: Vec<&Place> = group
             .iter()
             .filter(|place| place.latencies.contains_key(&name))
@@ -62,16 +68,52 @@ pub(super) fn pictures(
                 .map(|place| place.latencies.get(&name))
                 .collect(),
         }];
-        let what = LATENCIES.iter().find(|metric| metric.name == name);
-        let what = what.map_or_else(String::new, |metric| format!(" {}", metric.what));
         let picture = Picture {
-            title: format!("{name}:{what}, by percentile{}", word(run.kind)),
+            title: format!("{name}:{}, by percentile{}", what(&name), word(run.kind)),
             subtitle: subtitle.to_owned(),
             body: percentiles::chart(&names, &panels, &format!("{name} (ns, log scale)")),
         };
         pictures.push((name, percentiles::in_words(&names, &panels), picture));
     }
     pictures
+}
+
+/// What a latency is of, behind a space.
+fn what(name: &str) -> String {
+    let known = LATENCIES.iter().find(|metric| metric.name == name);
+    known.map_or_else(String::new, |metric| format!(" {}", metric.what))
+}
+
+/// The 99th percentile of a latency at each place, with a mark for each value of `by`.
+fn tail(
+    group: &[Place],
+    by: Option<&str>,
+    name: &str,
+    (run, subtitle): (&RunFile, &str),
+) -> Option<Drawn> {
+    let p99 = |place: &Place| {
+        let latency = place
+            .latencies
+            .get(name)
+            .filter(|latency| !latency.is_empty())?;
+        Some(Figure::from(latency.value_at_quantile(0.99) as f64))
+    };
+    if group.iter().filter_map(p99).count() < 2 {
+        return None;
+    }
+    let title = format!("{name}:{}, 99th percentile{}", what(name), word(run.kind));
+    let mut values: Vec<(&Place, f64)> = group
+        .iter()
+        .filter_map(|place| Some((place, p99(place)?.value)))
+        .collect();
+    values.sort_by(|a, b| a.1.total_cmp(&b.1));
+    let alt = from_to(&title, &values, "ns");
+    let picture = Picture {
+        title,
+        subtitle: subtitle.to_owned(),
+        body: dots(group, &format!("{name} p99 (ns"), by, p99),
+    };
+    Some((name.to_owned(), alt, picture))
 }
 
 fn in_words(group: &[Place], metric: Metric, title: &str) -> String {
@@ -81,10 +123,14 @@ fn in_words(group: &[Place], metric: Metric, title: &str) -> String {
     });
     let mut values: Vec<(&Place, f64)> = values.collect();
     values.sort_by(|a, b| a.1.total_cmp(&b.1));
+    from_to(title, &values, metric.unit)
+}
+
+/// The ends of `values`, which are in order.
+fn from_to(title: &str, values: &[(&Place, f64)], unit: &str) -> String {
     let (Some((least, low)), Some((most, high))) = (values.first(), values.last()) else {
         return title.to_owned();
     };
-    let unit = metric.unit;
     format!(
         "{title}. From {} {unit} ({}) to {} {unit} ({}).",
         figure(*low),
@@ -151,13 +197,18 @@ fn lines(group: &[Place], name: &str, metric: Metric, label: &str, values: &[f64
     })
 }
 
-/// A row for each place, with a mark for each value of `by`.
-fn dots(group: &[Place], name: &str, metric: Metric, by: Option<&str>) -> Body {
+/// A row for each place, with a mark for each value of `by`; `label` lacks its last parenthesis.
+fn dots(
+    group: &[Place],
+    label: &str,
+    by: Option<&str>,
+    figure: impl Fn(&Place) -> Option<Figure>,
+) -> Body {
     let left_out: Vec<&str> = by.into_iter().collect();
     let (mut rows, mut legend): (Vec<Row>, Vec<String>) = (Vec::new(), Vec::new());
     let mut shown = Vec::new();
     for place in group {
-        let Some(of) = place.figures.get(name).filter(|of| of.value > 0.0) else {
+        let Some(of) = figure(place).filter(|of| of.value > 0.0) else {
             continue;
         };
         let style = by.map_or(0, |by| {
@@ -199,9 +250,9 @@ fn dots(group: &[Place], name: &str, metric: Metric, by: Option<&str>) -> Body {
         more => format!("; {more} more in the table"),
     };
     Body::Dots(Dots {
-        x_label: format!("{name} ({}, log scale{others})", metric.unit),
+        x_label: format!("{label}, log scale{others})"),
         x: Axis::log10(shown.into_iter()),
-        line_at: (metric.unit == "ratio").then_some(0.0),
+        line_at: label.ends_with("(ratio").then_some(0.0),
         rows,
         legend,
     })

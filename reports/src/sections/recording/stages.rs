@@ -4,9 +4,9 @@ use hwptop_agent::{InstanceSum, snapshot::Stage};
 
 use super::Of;
 use crate::{
-    chart::{Axis, Body, Dots, Mark, Row},
     document::Section,
     figure::percent,
+    sections::split::{self, Split},
 };
 
 /// The most rows of the picture; the table has all.
@@ -15,55 +15,22 @@ const ROWS: usize = 16;
 impl Of<'_> {
     pub(super) fn stages(&self, section: &mut Section) {
         let mut slowest: Vec<&InstanceSum> = self.instances.clone();
-        let mean = |one: &InstanceSum, stage| one.activity.stage(stage).latency_ns_mean();
-        slowest.sort_by(|a, b| {
-            let of = |one: &InstanceSum| mean(one, self.stage).unwrap_or(0.0);
-            of(b).total_cmp(&of(a))
-        });
-        let more = slowest.len().saturating_sub(ROWS);
-        slowest.truncate(ROWS);
-        let timed: Vec<Stage> = Stage::ALL
-            .into_iter()
-            .filter(|stage| slowest.iter().any(|one| mean(one, *stage).is_some()))
-            .collect();
-        let rows: Vec<Row> = slowest
+        let mean = |one: &InstanceSum| one.activity.stage(Stage::Request).latency_ns_mean();
+        slowest.sort_by(|a, b| mean(b).unwrap_or(0.0).total_cmp(&mean(a).unwrap_or(0.0)));
+        let splits = slowest
             .iter()
-            .map(|one| Row {
-                name: one.name.clone(),
-                marks: timed
-                    .iter()
-                    .enumerate()
-                    .filter_map(|(style, stage)| {
-                        Some(Mark {
-                            style,
-                            at: mean(one, *stage)?.max(1.0).log10(),
-                            interval: None,
-                        })
-                    })
-                    .collect(),
-            })
-            .collect();
-        let values = slowest
-            .iter()
-            .flat_map(|one| timed.iter().filter_map(|stage| mean(one, *stage)));
-        let others = match more {
-            0 => String::new(),
-            more => format!("; the {ROWS} slowest, {more} more in the table"),
+            .map(|one| Split::of(&one.name, &one.activity));
+        let mut splits: Vec<Split> = splits.flatten().collect();
+        let title = match splits.len() {
+            ..=ROWS => "Stage breakdown".to_owned(),
+            all => format!("Stage breakdown of the {ROWS} slowest of {all} instances"),
         };
-        let body = Body::Dots(Dots {
-            x_label: format!("mean time (ns, log scale{others})"),
-            x: Axis::log10(values),
-            line_at: None,
-            rows,
-            legend: timed.iter().map(|stage| stage.name().to_owned()).collect(),
-        });
-        let split = self.split();
-        section.figure(
-            self.file("stages"),
-            format!("Stage breakdown: mean time of each stage, by instance. {split}"),
-            self.picture("Stage breakdown: mean time of each stage", body),
-        );
-        section.text(split);
+        splits.truncate(ROWS);
+        if !splits.is_empty() {
+            let picture = self.picture(&title, split::bars(&splits));
+            section.figure(self.file("stages"), split::in_words(&splits), picture);
+        }
+        section.text(self.split());
     }
 
     /// Where the time of requests went, over all instances.
