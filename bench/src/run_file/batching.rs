@@ -383,10 +383,14 @@ fn sum_of(mut values: impl Iterator<Item = Option<u64>>) -> Option<u64> {
 fn added<'a>(latencies: impl Iterator<Item = Option<&'a HistogramV2>>) -> Option<HistogramV2> {
     let mut sum: Option<hdrhistogram::Histogram<u64>> = None;
     for latency in latencies {
-        let latency = latency?.decode().ok()?;
+        let mut latency = latency?.decode().ok()?;
         match &mut sum {
             Some(sum) => sum.add(&latency).ok()?,
-            None => sum = Some(latency),
+            None => {
+                // What is read has room for its own longest, and another's may be longer.
+                latency.auto(true);
+                sum = Some(latency);
+            }
         }
     }
     sum.map(|sum| HistogramV2::encode(&sum))

@@ -241,7 +241,15 @@ fn points_of_several_processes_are_one_sweep() {
     let mut slower = point("a", 1);
     slower.elapsed_ns *= 3;
     slower.submission_latency = None;
-    let mut both = run(vec![point("a", 1), point("b", 1)]);
+    // Longer than any histogram of the first process has room for.
+    let mut latency = Histogram::<u64>::new(2).expect("two digits are valid");
+    latency.record(7_000_000).expect("it grows");
+    slower.request_latency = HistogramV2::encode(&latency);
+    let mut first = point("a", 1);
+    let mut latency = Histogram::<u64>::new(2).expect("two digits are valid");
+    latency.record(700).expect("it grows");
+    first.request_latency = HistogramV2::encode(&latency);
+    let mut both = run(vec![first, point("b", 1)]);
     both.runs.push(run(vec![slower]).runs.remove(0));
     let sweep = both.batching().expect("a sweep");
     let points: Vec<_> = sweep.points.iter().map(|of| of.instance.as_str()).collect();
