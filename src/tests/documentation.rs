@@ -89,6 +89,20 @@ const LINES: &[(&str, How)] = &[
     ("hwptop compare base.json new.json", Runs),
     ("hwptop bench power", With("--budget 1s")),
     (
+        "hwptop bench power --effect 0 --gates 200 -o same.json",
+        LONG,
+    ),
+    (
+        "hwptop bench power --effect 3 --gates 59 -o slower.json",
+        LONG,
+    ),
+    ("hwptop bench power -o smallest.json", With("--budget 1s")),
+    ("hwptop bench batching --runs 10 -o model.json", SHORT),
+    (
+        "hwptop bench batching --target selftest -o selftest.json",
+        MOCK,
+    ),
+    (
         "hwptop --count 9 --format svg --screen health",
         With("--interval 50ms"),
     ),

@@ -21,6 +21,7 @@ mod files;
 mod gate;
 mod generated;
 mod in_kernel;
+mod kept;
 mod kernel_bench;
 mod lab;
 mod record;
