@@ -2,8 +2,10 @@
 //!
 //! ```text
 //! cargo xtask ──▶ test ──▶ setup ─▶ fmt, tidy, clippy ─▶ cargo test ─▶ tests with needs, the lab ─▶ guests ─▶ package ─▶ perf
-//!             │                                                                        └─▶ beside: ebpf --check, dependencies, fuzz
+//!             │                                                                        └─▶ beside: ebpf --check, dependencies, semver, repeated, fuzz
 //!             ├─▶ dependencies ─▶ cargo-deny, cargo-machete, rust-version
+//!             ├─▶ semver ─▶ cargo-semver-checks ─▶ the driver's API of now, held against that of a revision
+//!             ├─▶ repeated ─▶ cargo-dupes
 //!             ├─▶ ebpf ──▶ toolchain ─▶ build ─▶ strip ─▶ object + sidecar (or compare, with --check)
 //!             ├─▶ fuzz ──▶ cargo-fuzz ─▶ build with the address sanitizer ─▶ run (or --repeat one input)
 //!             ├─▶ lab ───▶ QEMU, kernel, userland (made once) ─▶ boot ─▶ CMD's output, files and exit code
@@ -23,8 +25,11 @@ mod perf;
 mod pictures;
 mod process;
 mod python;
+mod repeated;
 mod repo;
+mod semver;
 mod setup;
+mod tally;
 mod test;
 mod tidy;
 mod tool;
@@ -59,8 +64,8 @@ enum Task {
     /// Formatting, tidy, clippy, the workspace's tests and doc tests, the tests that need what is not everywhere (root
     /// and eBPF, hardware counters, the kernel's uAPI header, the lab; one at a time, and only where it is at hand), the
     /// driver's tests on the real kernels of the lab's guests, the Debian package, and beside
-    /// these `ebpf --check`, `dependencies` and every fuzz target for a minute; alone at the end, `perf`. The last line is
-    /// `N passed, N failed, N skipped`; a test that ran in three guests counts three times.
+    /// these `ebpf --check`, `dependencies`, `semver`, `repeated` and every fuzz target for a minute; alone at the end,
+    /// `perf`. The last line is `N passed, N failed, N skipped`; a test that ran in three guests counts three times.
     Test {
         /// Never install anything: print the command that would and fail
         #[arg(long)]
@@ -153,9 +158,26 @@ enum Task {
         #[arg(long)]
         no_install: bool,
     },
-    /// Draws the pictures of the dashboard's screens in docs/ anew
+    /// Checks that the driver's public API still serves who is built on it
     ///
-    /// With `hwptop --format svg --screen NAME`, from a live model and from the recording of a kernel in docs/.
+    /// Held against the revision that is named in xtask/src/semver.rs, by cargo-semver-checks (built here once).
+    Semver {
+        /// Never install anything: say what is missing
+        #[arg(long)]
+        no_install: bool,
+    },
+    /// Looks for functions that are written twice
+    ///
+    /// By cargo-dupes (built here once), which compares syntax trees without names and values, tests left out.
+    Repeated {
+        /// Never install anything: say what is missing
+        #[arg(long)]
+        no_install: bool,
+    },
+    /// Draws the pictures of the README in docs/ anew
+    ///
+    /// The dashboard's screens by `hwptop --format svg --screen NAME`, from a live model and from the recording of a kernel in
+    /// docs/; those of reports by `hwptop report`, of that recording and of a run in bench/results.
     Pictures,
     /// Checks the rules of this code base that neither rustfmt nor clippy knows
     ///
@@ -214,6 +236,8 @@ fn run(arguments: &Arguments) -> Result<ExitCode> {
                 Install::unless(no_install),
             ))
         }
+        &Task::Semver { no_install } => Ok(semver::run(&repo, Install::unless(no_install))),
+        &Task::Repeated { no_install } => Ok(repeated::run(&repo, Install::unless(no_install))),
         Task::Lab(options) => Ok(lab::run(&repo, options)),
         &Task::Perf { update, no_install } => {
             let install = Install::unless(no_install);

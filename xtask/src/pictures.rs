@@ -1,4 +1,5 @@
-//! `cargo xtask pictures`: the pictures of the dashboard's screens in the README, each as the command itself draws it.
+//! `cargo xtask pictures`: the README's pictures of the dashboard's screens and of reports, each as the command itself
+//! draws it.
 
 use anyhow::{Context as _, Result};
 use std::fs;
@@ -39,6 +40,17 @@ const PICTURES: &[(&str, &str, Of)] = &[
     ("help", "help", Of::Kernel),
 ];
 
+/// Those of reports: name of the file in docs/, what the report is of, and the picture of it.
+const REPORTS: &[(&str, &str, &str)] = &[
+    (
+        "ns-per-entry",
+        "bench/results/model.json",
+        "ns-per-entry.svg",
+    ),
+    ("over-time", RECORDING, "recording-0-over-time.svg"),
+    ("stages", RECORDING, "recording-0-stages.svg"),
+];
+
 /// Draws all of them anew.
 ///
 /// # Errors
@@ -74,6 +86,16 @@ pub(crate) fn draw(repo: &Repo) -> Result<()> {
             .with_context(|| format!("writing {}", file.display()))?;
         println!("docs/{name}.svg: {screen}");
     }
+    for (name, of, picture) in REPORTS {
+        let report = folder.path().join(name);
+        let mut command = Command::new(&hwptop);
+        command.args(["report", of, "--output"]).arg(&report);
+        process::run(command.current_dir(repo.root()), "its picture is of it")?;
+        let file = repo.path(&format!("docs/{name}.svg"));
+        fs::copy(report.join(picture), &file)
+            .with_context(|| format!("writing {}", file.display()))?;
+        println!("docs/{name}.svg: {picture} of {of}");
+    }
     Ok(())
 }
 
@@ -100,12 +122,16 @@ mod tests {
 
     #[test]
     fn every_picture_has_a_file_of_its_own_and_the_recording_is_there() {
-        let mut names: Vec<&str> = PICTURES.iter().map(|(name, ..)| *name).collect();
+        let screens = PICTURES.iter().map(|(name, ..)| *name);
+        let mut names: Vec<&str> = screens
+            .chain(REPORTS.iter().map(|(name, ..)| *name))
+            .collect();
         names.sort_unstable();
         names.dedup();
-        assert_eq!(names.len(), PICTURES.len());
+        assert_eq!(names.len(), PICTURES.len() + REPORTS.len());
         let repo = Repo::find().unwrap();
-        for file in [RECORDING, "docs/kernel.hlog"] {
+        let reported = REPORTS.iter().map(|(_, of, _)| *of);
+        for file in reported.chain(["docs/kernel.hlog"]) {
             assert!(repo.path(file).is_file(), "{file}");
         }
     }

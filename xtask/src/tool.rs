@@ -45,4 +45,11 @@ impl Tool {
         process::run(&mut command, "it needs the network")?;
         Ok(program)
     }
+    /// The same, or in words why it is not to be had.
+    pub(crate) fn at_hand(&self, repo: &Repo, install: Install) -> Result<PathBuf, String> {
+        self.get(repo, install).map_err(|error| {
+            let Self { name, version } = self;
+            format!("{name} {version} cannot be had here: {error:#}")
+        })
+    }
 }

@@ -23,8 +23,10 @@ impl Beside {
     /// Begins all of them; what cannot run here is told and counted at once.
     pub(super) fn begin(repo: &Repo, install: Install, counts: &mut Counts) -> Self {
         let check = begin(&["ebpf", "--check"], install, Counted::AsOne);
-        let dependencies = begin(&["dependencies"], install, Counted::Tests);
-        let mut parts = vec![("ebpf --check", check), ("dependencies", dependencies)];
+        let mut parts = vec![("ebpf --check", check)];
+        for name in ["dependencies", "semver", "repeated"] {
+            parts.push((name, begin(&[name], install, Counted::Tests)));
+        }
         if let Some(arguments) = fuzzing::arguments(repo, install, counts) {
             let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
             parts.push(("fuzz", begin(&arguments, install, Counted::Tests)));
