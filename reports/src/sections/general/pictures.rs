@@ -101,13 +101,13 @@ fn tail(
     if group.iter().filter_map(p99).count() < 2 {
         return None;
     }
-    let title = format!("{name}:{}, 99th percentile{}", what(name), word(run.kind));
+    let title = format!("{name}, 99th percentile{}", word(run.kind));
     let mut values: Vec<(&Place, f64)> = group
         .iter()
         .filter_map(|place| Some((place, p99(place)?.value)))
         .collect();
     values.sort_by(|a, b| a.1.total_cmp(&b.1));
-    let alt = from_to(&title, &values, "ns");
+    let alt = from_to(&format!("{title}:{}", what(name)), &values, "ns");
     let picture = Picture {
         title,
         subtitle: subtitle.to_owned(),
