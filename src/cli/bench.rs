@@ -112,7 +112,7 @@ pub(crate) enum BenchCommand {
     /// written, a long table that scrolls, CPU time of a process with and without it
     ///
     /// A frame is drawn from a new snapshot, and what has changed since the one before is found;
-    /// the bare diff is the second part alone, in the same two buffers. CPU time is that of
+    /// the bare diff is the second part alone, in two such buffers, in turns with it. CPU time is that of
     /// processes with ten snapshots a second: one with the dashboard on a pseudo-terminal, one
     /// that prints JSON, and one that prints nothing; where eBPF can be loaded both watch modelled guests of
     /// this process, else they have them within themselves.

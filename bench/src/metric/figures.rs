@@ -296,7 +296,7 @@ pub const METRICS: &[Metric] = &[
         "frame_ratio",
         "ratio",
         LOWER,
-        "a frame to the bare diff of the same buffers, both medians",
+        "a frame to the bare diff of such buffers, in turns with it, both medians",
     ),
     metric(
         "bytes_per_frame",

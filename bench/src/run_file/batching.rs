@@ -384,13 +384,12 @@ fn added<'a>(latencies: impl Iterator<Item = Option<&'a HistogramV2>>) -> Option
     let mut sum: Option<hdrhistogram::Histogram<u64>> = None;
     for latency in latencies {
         let mut latency = latency?.decode().ok()?;
-        match &mut sum {
-            Some(sum) => sum.add(&latency).ok()?,
-            None => {
-                // What is read has room for its own longest, and another's may be longer.
-                latency.auto(true);
-                sum = Some(latency);
-            }
+        if let Some(sum) = &mut sum {
+            sum.add(&latency).ok()?;
+        } else {
+            // What is read has room for its own longest, and another's may be longer.
+            latency.auto(true);
+            sum = Some(latency);
         }
     }
     sum.map(|sum| HistogramV2::encode(&sum))

@@ -89,19 +89,20 @@ fn time_goes_on_where_the_snapshots_begin_again() {
 }
 
 #[test]
-fn a_frame_is_of_a_new_snapshot_and_its_diff_is_taken_twice() {
+fn frames_and_diffs_are_taken_in_turns_each_after_a_new_snapshot() {
     let mut screen = notes(true);
     let cost = frames::frames(&mut screen, &[snapshot(10)], 2, &GO_ON).expect("nothing fails");
     let cost = cost.expect("it can be opened");
     assert_eq!(
         (cost.frame.len(), cost.diff.len(), cost.update.len()),
-        (2, 2, 2)
+        (2, 2, 4)
     );
-    assert_eq!(cost.bytes.len(), 2);
+    assert_eq!(cost.bytes.len(), 4);
     assert!((cost.cells - 7.0).abs() < f64::EPSILON);
     let done = screen.done.borrow();
-    let one = ["update", "draw", "diff", "diff", "flip", "write"];
-    assert!(done.ends_with(&[one, one, one].concat()));
+    let frame = ["update", "draw", "diff", "flip", "write"];
+    let diff = ["update", "diff", "draw", "flip", "write"];
+    assert!(done.ends_with(&[frame, diff, frame, diff, frame].concat()));
 }
 
 #[test]

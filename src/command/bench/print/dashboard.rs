@@ -37,8 +37,8 @@ fn text(out: &mut impl Write, cost: &DashboardCost, drawn: &Drawn) -> io::Result
     writeln!(
         out,
         "frame: drawn from a new snapshot, and what has changed found; diff: the second part alone, \
-         in the same two\nbuffers (ratatui's Buffer::diff); update: taking in the snapshot, not in \
-         the frame. CPU time of the thread.\nratio: frame to diff, at most {} at p50 and at p99; \
+         in such a frame's\ntwo buffers (ratatui's Buffer::diff), in turns with it; update: taking in the \
+         snapshot, right before either.\nCPU time of the thread. ratio: frame to diff, at most {} at p50 and at p99; \
          bytes: written to the terminal, at most {} on the average\n",
         ScreenCost::FRAME_GOAL,
         ScreenCost::BYTES_GOAL
