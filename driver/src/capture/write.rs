@@ -24,7 +24,7 @@ enum Output<W: Write> {
     Gzip {
         file: W,
         /// Of the lines since the last flush; `None` where there is none.
-        member: Option<GzEncoder<Vec<u8>>>,
+        member: Option<Box<GzEncoder<Vec<u8>>>>,
     },
 }
 
@@ -92,7 +92,7 @@ impl<W: Write> CaptureWriter<W> {
             Output::Plain(file) => file.write_all(text.as_bytes()),
             Output::Gzip { member, .. } => member
                 // Fast: a recording has to keep up with what it records.
-                .get_or_insert_with(|| GzEncoder::new(Vec::new(), Compression::fast()))
+                .get_or_insert_with(|| Box::new(GzEncoder::new(Vec::new(), Compression::fast())))
                 .write_all(text.as_bytes()),
         }
     }
