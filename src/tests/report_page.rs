@@ -294,7 +294,7 @@ fn pictures_of_the_page_have_its_paper_and_ink_on_every_screen() {
                 [0, 114, 178]
             };
             assert!(
-                share(line) > 0.0002,
+                share(line) > 0.0001,
                 "{} is the first line at {at}",
                 share(line)
             );

@@ -1,6 +1,6 @@
 use super::{
-    DrawingBackend, Drawn, Form, Frame, HPos, INK, LEGEND_SAMPLE, PAPER, Pos, Sheet, TEXT, VPos,
-    cut, longest,
+    DrawingBackend, Drawn, Form, Frame, HPos, INK, LEGEND_SAMPLE, Pos, Sheet, TEXT, VPos, cut,
+    longest,
     rows::{self, step},
 };
 use crate::{
@@ -10,8 +10,8 @@ use crate::{
 
 /// Half of a bar.
 const HALF: i32 = 9;
-/// Shades of the parts in turn: far enough apart to be told in grey.
-const SHADES: [usize; 4] = [6, 1, 4, 2];
+/// Shades of the parts in turn: far enough apart to be told in grey, near enough to paper for ink.
+const SHADES: [usize; 4] = [3, 0, 2, 1];
 
 pub(super) fn height(bars: &Bars, form: Form) -> i32 {
     rows::height(bars.rows.len(), &bars.legend, form)
@@ -58,10 +58,7 @@ impl<DB: DrawingBackend> Sheet<'_, DB> {
             if longest([&label].into_iter()) + 8 <= right - left {
                 let at = (i32::midpoint(left, right), middle);
                 let anchor = Pos::new(HPos::Center, VPos::Center);
-                // Paper is told from the dark half of the shades, ink from the other.
-                let is_dark = SHADES[index % SHADES.len()] >= HEAT.len() / 2;
-                let colour = if is_dark { PAPER } else { INK };
-                self.text(&label, at, TEXT, colour, anchor)?;
+                self.text(&label, at, TEXT, INK, anchor)?;
             }
         }
         Ok(())
