@@ -14,7 +14,7 @@ use super::running::{Counted, Errors, Running};
 use super::show;
 
 /// Above that of what runs in front, which then gets nine parts of ten.
-const NICENESS: &str = "10";
+const NICENESS: &str = "15";
 
 /// The parts, in the order in which they are shown.
 pub(super) struct Beside(Vec<(&'static str, Result<Running>)>);
