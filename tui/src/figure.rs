@@ -183,10 +183,9 @@ pub(crate) fn percents(shares: &[f64]) -> Vec<String> {
 /// What the mark `*` stands for. The word comes first, where no narrow screen
 /// cuts it off, and only once: the models' own words have it further on.
 pub(crate) fn modelled(profile: Option<&str>) -> String {
-    match profile {
-        Some(profile) => format!("modelled, {}", profile.replacen("modelled, ", "", 1)),
-        None => "modelled, timing profile unknown".to_owned(),
-    }
+    let profile = profile.unwrap_or("timing profile unknown");
+    let (before, after) = profile.split_once("modelled, ").unwrap_or((profile, ""));
+    format!("modelled, {before}{after}")
 }
 
 /// `text` in at most `width` characters: the middle gives way, because names of

@@ -8,6 +8,8 @@ use hwptop_agent::snapshot::{Scope, SlowEvent, Snapshot};
 const SLOWEST: usize = 500;
 /// Kept because they are the newest.
 const NEWEST: usize = 500;
+/// So many more come before any are let go: they are sorted for it.
+const SPARE: usize = 100;
 
 /// A slow event.
 #[derive(Clone, Debug)]
@@ -77,7 +79,8 @@ impl Order {
     }
 }
 
-/// The [`NEWEST`], and of those before them the [`SLOWEST`]. What is cloned shares them.
+/// The [`NEWEST`], of those before them the [`SLOWEST`], and [`SPARE`] at most. What is cloned
+/// shares them.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Outliers {
     /// In the order in which they came.
@@ -96,7 +99,7 @@ impl Outliers {
             }));
             self.came += 1;
         }
-        if self.kept.len() > SLOWEST + NEWEST {
+        if self.kept.len() > SLOWEST + NEWEST + SPARE {
             let newest = self.kept.split_off(self.kept.len() - NEWEST);
             self.kept.sort_by_key(|one| Reverse(one.event.latency));
             self.kept.truncate(SLOWEST);

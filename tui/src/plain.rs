@@ -5,7 +5,17 @@
 pub(crate) const fn is_plain(character: char) -> bool {
     matches!(
         character,
-        ' '..='~' | '\u{a1}'..='\u{ac}' | '\u{ae}'..='\u{2ff}' | '…' | '─'..='▟'
+        ' '..='~'
+            | '\u{a1}'..='\u{ac}'
+            | '\u{ae}'..='\u{2ff}'
+            | '…'
+            | '←'..='↓'
+            | '−'
+            | '─'..='▟'
+            | '■'
+            | '▲'
+            | '▼'
+            | '●'
     )
 }
 

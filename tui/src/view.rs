@@ -138,7 +138,8 @@ fn wrapped(text: &str, width: u16) -> Vec<String> {
 fn first_lines(text: &str, width: u16, most: usize) -> Vec<String> {
     let width = usize::from(width.max(1));
     let mut lines = Vec::new();
-    let mut line = String::new();
+    let room = width.min(text.len());
+    let mut line = String::with_capacity(room);
     let mut used = 0;
     for mut word in text.split_whitespace() {
         if lines.len() >= most {
@@ -146,7 +147,7 @@ fn first_lines(text: &str, width: u16, most: usize) -> Vec<String> {
         }
         let mut length = word.chars().count();
         if !line.is_empty() && used + 1 + length > width {
-            lines.push(std::mem::take(&mut line));
+            lines.push(std::mem::replace(&mut line, String::with_capacity(room)));
             used = 0;
         }
         while length > width {

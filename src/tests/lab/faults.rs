@@ -78,20 +78,26 @@ fn kprobes_that_are_turned_off_are_told() {
         ",
     );
     let all = lines(&left, "seen");
-    let blind: Vec<&str> = all.iter().filter_map(|one| one["blind"].as_str()).collect();
-    // Zeros are there, and each is told for what it is; the first interval may be too short.
-    let silent: Vec<&Value> = all[1..].iter().filter(|one| requests(one) == 0).collect();
-    assert!(silent.len() >= 5, "{} of {}", silent.len(), all.len());
-    for one in silent {
-        assert!(one["blind"].is_string(), "{one}");
+    let is_blind = |one: &Value| one["blind"].is_string();
+    let first = all.iter().position(is_blind).expect("it was told");
+    let (before, rest) = all.split_at(first);
+    let (blind, after) = rest.split_at(rest.iter().take_while(|one| is_blind(one)).count());
+    // In whichever interval they were turned off, the ones that began after it are told.
+    assert!(blind.len() >= 9, "{} of {}", blind.len(), all.len());
+    let (last, whole) = blind.split_last().expect("some");
+    for one in &whole[1..] {
+        assert_eq!(requests(one), 0, "{one}");
     }
-    let (last, before) = blind.split_last().expect("it was told");
-    assert!(last.contains("a part of the interval"), "{blind:?}");
-    let told = |why: &&str| why.contains("kprobes are turned off");
-    assert!(before.iter().all(told), "{blind:?}");
-    // It sees again, and says nothing more.
-    let last = all.last().expect("a snapshot");
-    assert!(last["blind"].is_null() && requests(last) > 0, "{last}");
+    let why = |one: &Value| one["blind"].as_str().expect("a reason").to_owned();
+    let off = |one| why(one).contains("kprobes are turned off");
+    assert!(whole.iter().all(off), "{blind:?}");
+    assert!(why(last).contains("a part of the interval"), "{last}");
+    // It saw and sees again, and says nothing more: of an interval in which the load made no
+    // request there is nothing to be said.
+    for seeing in [before, after] {
+        assert!(!seeing.iter().any(is_blind), "{seeing:?}");
+        assert!(seeing.iter().any(|one| requests(one) > 0), "{seeing:?}");
+    }
 }
 
 /// Earlier kernels let it be turned off, which `kernel::switches` notices.

@@ -1,5 +1,10 @@
 use hwptop_agent::snapshot::Scope;
-use ratatui::{buffer::Buffer, layout::Rect, style::Style, text::Line};
+use ratatui::{
+    buffer::{Buffer, Cell},
+    layout::Rect,
+    style::Style,
+    text::Line,
+};
 
 use crate::{Theme, column::width_of, drawn::Drawn, outliers, plain::is_plain, sort::By};
 
@@ -49,7 +54,7 @@ impl<'a> Canvas<'a> {
         }
     }
 
-    /// Writes `text` and returns the column after it.
+    /// Writes `text` and returns the column after it, or after what there was room for.
     pub(super) fn put(&mut self, x: u16, y: u16, text: &str, style: Style) -> u16 {
         if x < self.area.width && y < self.area.height {
             let room = usize::from(self.area.width - x);
@@ -58,10 +63,15 @@ impl<'a> Canvas<'a> {
                 let first = self.buffer.index_of(x, y);
                 let cells = &mut self.buffer.content[first..first + room];
                 for (cell, character) in cells.iter_mut().zip(text.chars()) {
-                    cell.set_char(character).set_style(style);
+                    // A blank that stays one costs the search for changes less.
+                    if character != ' ' || cell.symbol() != " " {
+                        cell.set_char(character);
+                    }
+                    cell.set_style(style);
                 }
             } else {
-                self.buffer.set_stringn(x, y, text, room, style);
+                let (end, _) = self.buffer.set_stringn(x, y, text, room, style);
+                return end - self.area.x;
             }
         }
         x.saturating_add(width_of(text))
@@ -69,9 +79,9 @@ impl<'a> Canvas<'a> {
 
     /// Writes `line` at the left.
     pub(super) fn put_line(&mut self, y: u16, line: &Line) {
-        if y < self.area.height {
-            let (x, y) = (self.area.x, self.area.y + y);
-            self.buffer.set_line(x, y, line, self.area.width);
+        let mut x = 0;
+        for span in line {
+            x = self.put(x, y, &span.content, line.style.patch(span.style));
         }
     }
 
@@ -128,8 +138,10 @@ impl<'a> Canvas<'a> {
 
     /// Empties the canvas.
     pub(super) fn clear(&mut self) {
-        for position in self.area.positions() {
-            self.buffer[position].reset();
+        for y in self.area.y..self.area.bottom() {
+            let first = self.buffer.index_of(self.area.x, y);
+            let cells = &mut self.buffer.content[first..first + usize::from(self.area.width)];
+            cells.iter_mut().for_each(Cell::reset);
         }
     }
 

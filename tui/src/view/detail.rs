@@ -132,7 +132,7 @@ fn draw_block(
             height: each,
         };
         let tails = history
-            .newest(&instance.name, crate::history::KEPT)
+            .newest(&instance.name, usize::from(canvas.width()))
             .map(|t| (stage.tail)(&t));
         let tails: Vec<_> = tails.collect();
         let mut part = canvas.part(rect);

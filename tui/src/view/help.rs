@@ -5,7 +5,9 @@ use ratatui::{
 
 use super::{Canvas, page};
 use crate::{
-    Keys, keys,
+    Keys,
+    column::width_of,
+    keys,
     screen::Place,
     theme::{quiet, strong},
 };
@@ -25,7 +27,8 @@ const MEANINGS: &[(&str, &str)] = &[
     ("*  ~  #", "modelled, emulated, mock: not hardware"),
     ("-", "no value, which is not 0"),
 ];
-const NAMES: u16 = 15;
+/// As long as the longest name, and a blank.
+const BLANKS: &str = "               ";
 const WIDTH: u16 = 60;
 
 /// Draws the help over the middle of the screen; where that is too low for all lines, they can be
@@ -40,8 +43,12 @@ pub(super) fn draw(keys: &Keys, place: &Place, canvas: &mut Canvas) {
     let lines: Vec<Line> = keys
         .chain(meanings)
         .map(|(name, meaning)| {
-            let name = format!("{name:<width$}", width = usize::from(NAMES));
-            Line::from_iter([Span::styled(name, strong()), Span::raw(meaning)])
+            let blanks = usize::from(width_of(&name)).min(BLANKS.len());
+            Line::from_iter([
+                Span::styled(name, strong()),
+                Span::raw(&BLANKS[blanks..]),
+                Span::raw(meaning),
+            ])
         })
         .collect();
     let height = u16::try_from(lines.len() + 2)
@@ -86,7 +93,6 @@ fn draw_border(panel: &mut Canvas) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::column::width_of;
 
     #[test]
     fn no_line_of_the_help_is_cut_at_60_columns() {
@@ -96,9 +102,10 @@ mod tests {
         let meanings = MEANINGS
             .iter()
             .map(|(name, meaning)| ((*name).to_owned(), *meaning));
+        let names = width_of(BLANKS);
         for (name, meaning) in keys.chain(meanings) {
-            assert!(width_of(&name) < NAMES, "{name}");
-            assert!(width_of(meaning) + NAMES + 4 <= WIDTH, "{meaning}");
+            assert!(width_of(&name) < names, "{name}");
+            assert!(width_of(meaning) + names + 4 <= WIDTH, "{meaning}");
         }
     }
 }

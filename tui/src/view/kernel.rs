@@ -7,7 +7,7 @@ use ratatui::{layout::Rect, style::Style};
 use super::{Canvas, chart, detail, failures};
 use crate::{
     column::{Layout, Row, width_of},
-    history::{History, KEPT},
+    history::History,
     stages,
     theme::{quiet, strong},
 };
@@ -157,7 +157,7 @@ fn draw_chart(
         height: height - 1,
     };
     let tails: Vec<_> = history
-        .newest(&instance.name, KEPT)
+        .newest(&instance.name, usize::from(canvas.width()))
         .map(|tail| tail.request_ns)
         .collect();
     let style = canvas.theme.request();

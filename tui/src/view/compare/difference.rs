@@ -65,10 +65,13 @@ pub(super) fn draw(comparison: &Comparison, canvas: &mut Canvas) {
         }
         let steps: Vec<Option<i8>> = map.iter().map(|part| step(part, row, shares[0])).collect();
         let mut x = MAP;
-        // Neighbours that are alike are written at once.
+        // Of neighbours that are alike the looks are found once.
         for alike in steps.chunk_by(|one, other| one == other) {
             let (sign, style) = ramp(canvas.theme, alike[0]);
-            x = canvas.put(x, y, &sign.repeat(cell * alike.len()), style);
+            for _ in 0..cell * alike.len() {
+                canvas.set(x, y, sign, style);
+                x += 1;
+            }
         }
         y += 1;
     }
@@ -108,14 +111,14 @@ fn step(part: &Counted, row: usize, share: Option<f64>) -> Option<i8> {
 }
 
 /// How a step is drawn. The signs tell it without any colour, and the weight how much it is.
-fn ramp(theme: Theme, step: Option<i8>) -> (&'static str, Style) {
+fn ramp(theme: Theme, step: Option<i8>) -> (char, Style) {
     let Some(step) = step else {
-        return (" ", Style::new());
+        return (' ', Style::new());
     };
     let (sign, named) = match step {
-        0 => return ("·", quiet()),
-        1.. => ("+", Color::Red),
-        _ => ("-", Color::Blue),
+        0 => return ('·', quiet()),
+        1.. => ('+', Color::Red),
+        _ => ('-', Color::Blue),
     };
     let weight = match step.abs() {
         1 => Style::new(),

@@ -65,13 +65,17 @@ impl Scale {
     pub(super) fn counted<'a>(&self, works: impl IntoIterator<Item = &'a Work>) -> Counted {
         let mut rows = vec![0.0; self.rows()];
         for work in works {
-            let mut row = 0;
             // The shortest are first: no row is looked for from the start.
-            for (ns, count) in &work.latencies {
-                while self.from_ns.get(row + 1).is_some_and(|from| from <= ns) {
-                    row += 1;
+            let mut latencies = work.latencies.iter().peekable();
+            for (row, here) in rows.iter_mut().enumerate() {
+                let end = self.from_ns.get(row + 1).copied();
+                let mut count = 0_u64;
+                while let Some((_, more)) =
+                    latencies.next_if(|(ns, _)| end.is_none_or(|end| *ns < end))
+                {
+                    count = count.saturating_add(*more);
                 }
-                rows[row] += *count as f64;
+                *here += count as f64;
             }
         }
         Counted {
