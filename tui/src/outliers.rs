@@ -1,6 +1,10 @@
 //! The slow events of the whole session, in bounded memory.
 
-use std::{cmp::Reverse, sync::Arc, time::SystemTime};
+use std::{
+    cmp::{Ordering, Reverse},
+    sync::Arc,
+    time::SystemTime,
+};
 
 use hwptop_agent::snapshot::{Scope, SlowEvent, Snapshot};
 
@@ -8,8 +12,6 @@ use hwptop_agent::snapshot::{Scope, SlowEvent, Snapshot};
 const SLOWEST: usize = 500;
 /// Kept because they are the newest.
 const NEWEST: usize = 500;
-/// So many more come before any are let go: they are sorted for it.
-const SPARE: usize = 100;
 
 /// A slow event.
 #[derive(Clone, Debug)]
@@ -79,8 +81,7 @@ impl Order {
     }
 }
 
-/// The [`NEWEST`], of those before them the [`SLOWEST`], and [`SPARE`] at most. What is cloned
-/// shares them.
+/// The [`NEWEST`], and of those before them the [`SLOWEST`]. What is cloned shares them.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Outliers {
     /// In the order in which they came.
@@ -99,13 +100,30 @@ impl Outliers {
             }));
             self.came += 1;
         }
-        if self.kept.len() > SLOWEST + NEWEST + SPARE {
+        if self.kept.len() > SLOWEST + NEWEST {
             let newest = self.kept.split_off(self.kept.len() - NEWEST);
-            self.kept.sort_by_key(|one| Reverse(one.event.latency));
-            self.kept.truncate(SLOWEST);
-            self.kept.sort_by_key(|one| one.number);
+            self.keep_slowest();
             self.kept.extend(newest);
         }
+    }
+
+    /// Keeps the [`SLOWEST`], of some that are as slow the oldest, in the order in which they came.
+    fn keep_slowest(&mut self) {
+        let latencies = self.kept.iter().map(|one| one.event.latency);
+        let mut slowest: Vec<_> = latencies.map(Reverse).collect();
+        slowest.select_nth_unstable(SLOWEST - 1);
+        let least = slowest[SLOWEST - 1].0;
+        let slower = slowest.iter().filter(|one| one.0 > least).count();
+        let mut as_slow = SLOWEST - slower;
+        self.kept.retain(|one| match one.event.latency.cmp(&least) {
+            Ordering::Greater => true,
+            Ordering::Less => false,
+            Ordering::Equal => {
+                let is_kept = as_slow > 0;
+                as_slow = as_slow.saturating_sub(1);
+                is_kept
+            }
+        });
     }
 
     /// Those that ended until `end`.

@@ -138,6 +138,9 @@ impl<'a> Canvas<'a> {
 
     /// Empties the canvas.
     pub(super) fn clear(&mut self) {
+        if self.area.is_empty() {
+            return;
+        }
         for y in self.area.y..self.area.bottom() {
             let first = self.buffer.index_of(self.area.x, y);
             let cells = &mut self.buffer.content[first..first + usize::from(self.area.width)];
