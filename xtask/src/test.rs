@@ -189,9 +189,12 @@ fn tests(repo: &Repo, install: Install, counts: &mut Counts) {
         }
     }
     println!();
-    let beside = run_here(repo, install, &in_lab, &others, counts);
+    let (lab, beside) = run_here(repo, install, &in_lab, &others, counts);
     guests::run(repo, install, &in_guests, &mut needs, counts);
     packaging::run(repo, install, counts);
+    if let Some(lab) = lab {
+        show(counts, "tests in the lab, begun before", lab);
+    }
     beside.show(counts);
     // Nothing runs beside it: it tells latencies, too.
     perf::run(repo, install, counts);
@@ -199,14 +202,14 @@ fn tests(repo: &Repo, install: Install, counts: &mut Counts) {
 
 /// The ignored tests of these names, on this machine and one at a time, since they attach to the same probes or take
 /// the same device: those of the lab, whose guests have kernels of their own, and beside them the others. Those take
-/// about half as long; what is answered runs beside the rest of the lab's and what comes after.
+/// about a third as long; what is answered runs on, beside what comes after.
 fn run_here(
     repo: &Repo,
     install: Install,
     in_lab: &BTreeSet<&str>,
     others: &BTreeSet<&str>,
     counts: &mut Counts,
-) -> Beside {
+) -> (Option<Result<Running>>, Beside) {
     counts.skipped = counts.skipped.saturating_sub(in_lab.len() + others.len());
     let lab = (!in_lab.is_empty())
         .then(|| Running::start(ignored(repo, in_lab), Errors::Along, Counted::Tests));
@@ -214,11 +217,7 @@ fn run_here(
         let name = "tests that need what is not everywhere";
         pass(counts, name, ignored(repo, others));
     }
-    let beside = Beside::begin(repo, install, counts);
-    if let Some(lab) = lab {
-        show(counts, "tests in the lab, begun with those before", lab);
-    }
-    beside
+    (lab, Beside::begin(repo, install, counts))
 }
 
 /// The command that runs the ignored tests of `names`, one at a time.

@@ -82,10 +82,11 @@ fn kprobes_that_are_turned_off_are_told() {
     let first = all.iter().position(is_blind).expect("it was told");
     let (before, rest) = all.split_at(first);
     let (blind, after) = rest.split_at(rest.iter().take_while(|one| is_blind(one)).count());
-    // In whichever interval they were turned off, the ones that began after it are told.
     assert!(blind.len() >= 9, "{} of {}", blind.len(), all.len());
     let (last, whole) = blind.split_last().expect("some");
-    for one in &whole[1..] {
+    // They may have been turned off between the counts of an interval and the look at the switch:
+    // what was before that is in the next one.
+    for one in &whole[2..] {
         assert_eq!(requests(one), 0, "{one}");
     }
     let why = |one: &Value| one["blind"].as_str().expect("a reason").to_owned();
