@@ -54,75 +54,61 @@ fn slots_of_processes_that_are_gone_are_given_to_others_and_no_request_is_forgot
 #[test]
 #[ignore = "needs the lab x86-intel: an object that is destroyed while its process goes on"]
 fn an_object_that_is_destroyed_is_not_shown_for_ever_and_what_it_counted_stays() {
-    let left = run_with(
-        "x86-intel",
-        &["--one-thread"],
-        &[],
-        "watch watched --forget-after 1s
-         hwptop bench probe-cost --target selftest --rounds 2 >bench 2>progress & process=$!
-         wait $process
-         unwatch watched
-         echo process $process",
-    );
-    let process = left.printed("process");
-    let file = left.file("watched");
-    let snapshots = file
-        .lines()
-        .map(|line| -> Value { serde_json::from_str(line).expect("JSON") });
-    let mut most = 0;
-    let mut last = None;
-    for snapshot in snapshots {
-        let objects = snapshot["objects"].as_array().expect("objects");
-        let its = objects.iter().filter(|one| one["pid"] == process).count();
-        let seen: u64 = objects
-            .iter()
-            .map(|one| total(one, "request", "seen"))
-            .sum();
-        let instances = snapshot["instances"].as_array().expect("instances");
-        let requests = instances
-            .iter()
-            .filter_map(|one| one["total"]["stages"]["request"]["seen"].as_u64());
-        assert_eq!(requests.sum::<u64>(), seen, "{snapshot}");
-        most = most.max(its);
-        last = Some((its, snapshot)).filter(|(its, _)| *its > 0).or(last);
-    }
-    let (its, snapshot) = last.expect("the process was seen");
-    assert_eq!((most, its), (2, 1), "{snapshot}");
-    let objects = snapshot["objects"].as_array().expect("objects");
-    let other = objects.iter().find(|one| one["other"] == true);
-    // 302 times 64 requests of one entry.
-    let other = other.expect("what the destroyed one counted");
-    assert_eq!(total(other, "request", "seen"), 302 * 64, "{other}");
+    ends("destroy", 1);
 }
 
 #[test]
 #[ignore = "needs the lab x86-intel: a process that closes its iommufd context and lives on"]
 fn an_object_that_ends_with_its_context_is_not_shown_for_ever_either() {
+    ends("close", 0);
+}
+
+/// A process makes requests to two objects, does nothing for longer than what has ended is kept,
+/// and lives on after `how` one or both of them end: so many `stay`.
+fn ends(how: &str, stay: u64) {
+    const EACH: u64 = 100;
     let left = run_with(
         "x86-intel",
         &["--one-thread", "--program", "perl"],
-        &[("closed.pl", include_str!("closed.pl").to_owned())],
-        "mkfifo /tmp/input
-         watch watched --forget-after 1s
-         perl closed.pl 100 </tmp/input & process=$!
-         exec 3>/tmp/input
-         its_rows() { tail -n 2 /tmp/watched | head -n 1 | grep -c \"\\\"pid\\\":$process,\" || true; }
-         until [ $(its_rows) = 1 ]; do kill -0 $process; usleep 50000; done
-         sleep 3
-         echo kept $(its_rows)
-         echo >&3
-         for i in $(seq 200); do [ $(its_rows) = 1 ] || break; usleep 50000; done
-         echo left $(its_rows)
-         kill -0 $process
-         unwatch watched
-         exec 3>&-
-         wait $process",
+        &[("ended.pl", include_str!("ended.pl").to_owned())],
+        &format!(
+            "mkfifo /tmp/input
+             watch watched --forget-after 1s
+             perl ended.pl {EACH} </tmp/input & process=$!
+             exec 3>/tmp/input
+             its_rows() {{ tail -n 2 /tmp/watched | head -n 1 | grep -o '\"pid\":'$process, | wc -l; }}
+             until [ $(its_rows) = 2 ]; do kill -0 $process; usleep 50000; done
+             sleep 3
+             echo kept $(its_rows)
+             echo {how} >&3
+             for i in $(seq 600); do [ $(its_rows) != {stay} ] || break; usleep 50000; done
+             sleep 3
+             echo left $(its_rows)
+             kill -0 $process
+             unwatch watched
+             exec 3>&-
+             wait $process"
+        ),
     );
-    assert_eq!((left.printed("kept"), left.printed("left")), (1, 0));
+    assert_eq!((left.printed("kept"), left.printed("left")), (2, stay));
+
+    // Nothing is done twice or lost while it is given over.
+    for line in left.file("watched").lines() {
+        let snapshot: Value = serde_json::from_str(line).expect("JSON");
+        let seen = |what: &str| -> u64 {
+            let all = snapshot[what].as_array().expect(what);
+            all.iter().map(|one| total(one, "request", "seen")).sum()
+        };
+        assert_eq!(seen("instances"), seen("objects"), "{snapshot}");
+    }
     let snapshot = left.snapshot("watched");
-    assert_eq!(total(snapshot.instance(), "request", "seen"), 100);
+    assert_eq!(total(snapshot.instance(), "request", "seen"), 2 * EACH);
     let objects = snapshot.0["objects"].as_array().expect("objects");
     let other = objects.iter().find(|one| one["other"] == true);
-    let other = other.expect("what the object counted");
-    assert_eq!(total(other, "request", "seen"), 100, "{other}");
+    let other = other.expect("what the ended ones counted");
+    assert_eq!(
+        total(other, "request", "seen"),
+        (2 - stay) * EACH,
+        "{other}"
+    );
 }

@@ -1,6 +1,7 @@
-# A process that lives on after it has closed its iommufd context: what was in it ends without
-# IOMMU_DESTROY. Makes REQUESTS requests of one entry to a nested HWPT of the mock
-# (drivers/iommu/iommufd/iommufd_test.h), closes at the first line of its input and ends with it.
+# A process that lives on after what it had in its iommufd context has ended. Makes REQUESTS
+# requests of one entry to each of two nested HWPTs of the mock
+# (drivers/iommu/iommufd/iommufd_test.h); the first ends by IOMMU_DESTROY where a line of the input
+# says `destroy`, both without where one says `close`. Ends with its input.
 my ($requests) = @ARGV;
 open(my $iommu, '+<', '/dev/iommu') or die "/dev/iommu: $!";
 
@@ -26,11 +27,20 @@ sub hwpt {
     return (unpack 'L5', request(0x3b89, $command))[4];
 }
 my $parent = hwpt(1, $ioas, 0, '');
-my $nested = hwpt(0, $parent, 0xdead, pack('L2', 0xbadbeef, 0));
 # IOMMU_HWPT_INVALIDATE: size, hwpt_id; data_uptr; data_type, entry_len, entry_num, 0.
 my $entry = pack('L2', 1, 0);
-my $command = pack('L2QL4', 0, $nested, address($entry), 0xdeadbeef, length $entry, 1, 0);
-request(0x3b8d, $command) for 1 .. $requests;
-readline STDIN;
-close($iommu) or die "close: $!";
-readline STDIN;
+my @nested;
+for (1 .. 2) {
+    my $nested = hwpt(0, $parent, 0xdead, pack('L2', 0xbadbeef, 0));
+    my $command = pack('L2QL4', 0, $nested, address($entry), 0xdeadbeef, length $entry, 1, 0);
+    request(0x3b8d, $command) for 1 .. $requests;
+    push @nested, $nested;
+}
+while (my $end = readline STDIN) {
+    if ($end eq "destroy\n") {
+        # IOMMU_DESTROY: size, id.
+        request(0x3b80, pack('L2', 0, shift @nested));
+    } else {
+        close($iommu) or die "close: $!";
+    }
+}
