@@ -62,10 +62,10 @@ enum Task {
     /// Installs what is missing, builds, and runs every test
     ///
     /// Formatting, tidy, clippy, the workspace's tests and doc tests, the tests that need what is not everywhere (root
-    /// and eBPF, hardware counters, the kernel's uAPI header, the lab; one at a time, and only where it is at hand), the
-    /// driver's tests on the real kernels of the lab's guests, the Debian package, and beside
-    /// these `ebpf --check`, `dependencies`, `semver`, `repeated` and every fuzz target for a minute; alone at the end,
-    /// `perf`. The last line is `N passed, N failed, N skipped`; a test that ran in three guests counts three times.
+    /// and eBPF, hardware counters, the kernel's uAPI header, the lab; only where it is at hand), the driver's tests on
+    /// the real kernels of the lab's guests, the Debian package, and beside these `ebpf --check`, `dependencies`,
+    /// `semver`, `repeated` and every fuzz target for a minute; alone at the end, `perf`. The last line is `N passed,
+    /// N failed, N skipped`; a test that ran in three guests counts three times.
     Test {
         /// Never install anything: print the command that would and fail
         #[arg(long)]

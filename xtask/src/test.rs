@@ -16,6 +16,7 @@ use std::env;
 use std::fmt::Display;
 use std::io;
 use std::process::{Command, ExitCode};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::ebpf;
@@ -30,6 +31,9 @@ use beside::Beside;
 use libtest::{Counts, Results};
 use needs::Needs;
 use running::{Counted, Errors, Running};
+
+/// Guests of the lab at a time: some have one thread of their own, and all wait for their kernels to boot.
+const LAB_THREADS: usize = 2;
 
 /// Runs everything; answers success where nothing failed and at least one test ran.
 pub(crate) fn run(repo: &Repo, install: Install) -> ExitCode {
@@ -163,7 +167,8 @@ fn clippy(repo: &Repo) -> Result<()> {
 /// The workspace's tests; then those among them that need what is not everywhere, and all that are no tests of cargo's.
 fn tests(repo: &Repo, install: Install, counts: &mut Counts) {
     let mut all = process::cargo();
-    all.args(["test", "--workspace", "--no-fail-fast"])
+    all.args(["test", "--workspace", "--no-fail-fast", "--"])
+        .arg(format!("--test-threads={}", test_threads()))
         .current_dir(repo.root());
     let first = pass(counts, "tests", all);
 
@@ -200,9 +205,9 @@ fn tests(repo: &Repo, install: Install, counts: &mut Counts) {
     perf::run(repo, install, counts);
 }
 
-/// The ignored tests of these names, on this machine and one at a time, since they attach to the same probes or take
-/// the same device: those of the lab, whose guests have kernels of their own, and beside them the others. Those take
-/// about a third as long; what is answered runs on, beside what comes after.
+/// The ignored tests of these names, on this machine: those of the lab, whose guests have kernels of their own, two at
+/// a time, and beside them the others, one at a time, since they attach to the same probes or take the same device.
+/// Those take about a third as long; what is answered runs on, beside what comes after.
 fn run_here(
     repo: &Repo,
     install: Install,
@@ -211,21 +216,27 @@ fn run_here(
     counts: &mut Counts,
 ) -> (Option<Result<Running>>, Beside) {
     counts.skipped = counts.skipped.saturating_sub(in_lab.len() + others.len());
-    let lab = (!in_lab.is_empty())
-        .then(|| Running::start(ignored(repo, in_lab), Errors::Along, Counted::Tests));
+    let lab = (!in_lab.is_empty()).then(|| {
+        Running::start(
+            ignored(repo, in_lab, LAB_THREADS),
+            Errors::Along,
+            Counted::Tests,
+        )
+    });
     if !others.is_empty() {
         let name = "tests that need what is not everywhere";
-        pass(counts, name, ignored(repo, others));
+        pass(counts, name, ignored(repo, others, 1));
     }
     (lab, Beside::begin(repo, install, counts))
 }
 
-/// The command that runs the ignored tests of `names`, one at a time.
-fn ignored(repo: &Repo, names: &BTreeSet<&str>) -> Command {
+/// The command that runs the ignored tests of `names`, so many at a time.
+fn ignored(repo: &Repo, names: &BTreeSet<&str>, threads: usize) -> Command {
     let mut command = process::cargo();
     command
         .args(["test", "--workspace", "--no-fail-fast", "--tests", "--"])
-        .args(["--ignored", "--exact", "--test-threads=1"])
+        .args(["--ignored", "--exact"])
+        .arg(format!("--test-threads={threads}"))
         .args(names)
         .current_dir(repo.root());
     if let Ok(folder) = uapi::include(repo, Install::Refused) {
@@ -244,6 +255,11 @@ fn ignored(repo: &Repo, names: &BTreeSet<&str>) -> Command {
 fn pass(counts: &mut Counts, name: &str, command: Command) -> Results {
     let running = Running::start(command, Errors::Apart, Counted::Tests);
     show(counts, name, running)
+}
+
+/// Tests of the workspace at a time: two for each processor, since many wait for a process or a terminal.
+fn test_threads() -> usize {
+    2 * thread::available_parallelism().map_or(1, usize::from)
 }
 
 /// Shows what a run has written until now and writes from now on, and counts.
