@@ -168,7 +168,7 @@ fn session(repo: &Repo, folder: &Path, options: &Options) -> Result<ExitCode> {
         voice.say(&format!("files are in {}", share.display()));
         return Ok(ExitCode::SUCCESS);
     }
-    let report = lab.run(options, &share)?;
+    let report = lab.run(options, &share, voice)?;
     Ok(conclude(name, &report, &share, options.timeout, voice))
 }
 
@@ -306,9 +306,12 @@ impl Lab {
         })
     }
 
-    fn run(&self, options: &Options, share: &Path) -> Result<Report> {
+    fn run(&self, options: &Options, share: &Path, voice: Voice) -> Result<Report> {
         let initramfs = self.initramfs(Job::Command(&options.command))?;
-        guest::run(&self.boot(&initramfs, &options.append(), share, options))
+        guest::run(
+            &self.boot(&initramfs, &options.append(), share, options),
+            voice,
+        )
     }
 
     fn shell(&self, options: &Options, share: &Path) -> Result<()> {

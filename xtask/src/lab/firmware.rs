@@ -58,7 +58,7 @@ impl Reader<'_> {
         let words = ["cp", "/sys/firmware/acpi/tables/IORT", "IORT"].map(OsString::from);
         let job = Job::Command(&words);
         let initramfs = initramfs::build(profile, self.folder, self.userland, job, None)?;
-        let report = guest::run(&Boot {
+        let boot = Boot {
             qemu: self.qemu,
             profile,
             kernel: self.kernel,
@@ -67,7 +67,8 @@ impl Reader<'_> {
             threads: Threads::PerProcessor,
             share: share.path(),
             timeout: TIMEOUT,
-        })?;
+        };
+        let report = guest::run(&boot, self.voice)?;
         if report.end != End::Exit(0) {
             bail!(
                 "the boot that reads the firmware's IORT ended with {:?}; the end of its console:\n{}",

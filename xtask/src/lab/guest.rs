@@ -3,9 +3,10 @@
 mod passing;
 
 use anyhow::{Context as _, Result};
-use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::consts::{SIGABRT, SIGINT, SIGTERM};
 use std::fs::{self, File};
 use std::io::{self, Read as _};
+use std::os::unix::process::ExitStatusExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::Arc;
@@ -15,6 +16,7 @@ use std::time::{Duration, Instant};
 
 use super::profile::Profile;
 use super::qemu::{Channel, Qemu, Threads, Wiring};
+use super::voice::Voice;
 use passing::{Passing, Stream};
 
 /// Between two looks at QEMU and its files.
@@ -25,6 +27,8 @@ const POWEROFF: Duration = Duration::from_secs(10);
 const READ_AFTER: Duration = Duration::from_secs(1);
 /// The most that CMD may write to each of its streams: it lies in a temporary file.
 pub(super) const OUTPUT_MAX: u64 = 1 << 30;
+/// The most boots of one run.
+const BOOTS: usize = 3;
 /// How much of the console is shown where a boot went wrong.
 const TAIL_LINES: usize = 25;
 const TAIL_BYTES: u64 = 16 << 10;
@@ -64,13 +68,23 @@ pub(super) enum End {
 }
 
 /// An end with the times that it took.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Report {
     pub(super) end: End,
     /// From the start of QEMU until CMD began.
     pub(super) boot: Option<Duration>,
     /// Until QEMU had ended.
     pub(super) whole: Duration,
+    /// QEMU's own messages.
+    complaints: String,
+}
+
+impl Report {
+    /// Whether QEMU aborted before CMD began: nothing was done yet.
+    fn is_qemus_own_fault(&self) -> bool {
+        let aborted = |status: ExitStatus| status.signal() == Some(SIGABRT);
+        self.boot.is_none() && matches!(self.end, End::Silence(status) if aborted(status))
+    }
 }
 
 /// Boots and runs what the initramfs has, with CMD's output on this process's streams. QEMU's own messages, which it
@@ -78,7 +92,29 @@ pub(super) struct Report {
 ///
 /// # Errors
 /// Where QEMU does not start or a file cannot be written.
-pub(super) fn run(boot: &Boot<'_>) -> Result<Report> {
+pub(super) fn run(boot: &Boot<'_>, voice: Voice) -> Result<Report> {
+    let report = until_qemu_holds(voice, || run_once(boot))?;
+    if matches!(report.end, End::Silence(_) | End::Hang { booted: false }) {
+        eprint!("{}", report.complaints);
+    }
+    Ok(report)
+}
+
+/// Boots once more where QEMU failed an assertion of its own before CMD began, at most [`BOOTS`] times in all. With a
+/// thread per processor, QEMU 10 may: `iotlb_to_section: Assertion … failed` where one moves the map of a function's
+/// BARs, as binding it to vfio-pci does, while the other uses it.
+fn until_qemu_holds(voice: Voice, mut boot: impl FnMut() -> Result<Report>) -> Result<Report> {
+    for _ in 1..BOOTS {
+        let report = boot()?;
+        if !report.is_qemus_own_fault() {
+            return Ok(report);
+        }
+        voice.say("QEMU failed an assertion of its own before CMD began: booting once more");
+    }
+    boot()
+}
+
+fn run_once(boot: &Boot<'_>) -> Result<Report> {
     let folder = tempfile::Builder::new()
         .prefix("hwptop-lab-")
         .tempdir()
@@ -111,13 +147,11 @@ pub(super) fn run(boot: &Boot<'_>) -> Result<Report> {
     let end = watch.until_the_end()?;
     let boot = watch.boot;
     let end = watch.pass_on_the_rest(end);
-    if matches!(end, End::Silence(_) | End::Hang { booted: false }) {
-        eprint!("{}", fs::read_to_string(&complaints).unwrap_or_default());
-    }
     Ok(Report {
         end,
         boot,
         whole: start.elapsed(),
+        complaints: fs::read_to_string(&complaints).unwrap_or_default(),
     })
 }
 

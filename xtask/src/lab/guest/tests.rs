@@ -36,3 +36,34 @@ fn a_process_that_is_dropped_has_ended() {
     drop(running);
     assert!(!process.exists());
 }
+
+#[test]
+fn a_qemu_that_aborts_before_cmd_began_boots_again_a_few_times_and_no_other_does() {
+    let silence = |status| End::Silence(ExitStatus::from_raw(status));
+    let booted = Some(Duration::from_secs(1));
+    let report = |end, boot| Report {
+        end,
+        boot,
+        whole: Duration::from_secs(2),
+        complaints: String::new(),
+    };
+    for (end, boot, boots) in [
+        (silence(SIGABRT), None, BOOTS),
+        (silence(SIGABRT), booted, 1),
+        (silence(9), None, 1),
+        (silence(0), None, 1),
+        (End::Hang { booted: false }, None, 1),
+        (End::Exit(0), booted, 1),
+    ] {
+        let mut begun = 0;
+        let last = until_qemu_holds(Voice::Quiet, || {
+            begun += 1;
+            Ok(report(end, boot))
+        });
+        assert_eq!((last.unwrap().end, begun), (end, boots), "{end:?}");
+    }
+    // What comes of it is the last one's.
+    let mut ends = [End::Exit(7), silence(SIGABRT)].to_vec();
+    let last = until_qemu_holds(Voice::Quiet, || Ok(report(ends.pop().unwrap(), None)));
+    assert_eq!((last.unwrap().end, ends.len()), (End::Exit(7), 0));
+}
