@@ -16,7 +16,6 @@ use std::env;
 use std::fmt::Display;
 use std::io;
 use std::process::{Command, ExitCode};
-use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::ebpf;
@@ -167,8 +166,7 @@ fn clippy(repo: &Repo) -> Result<()> {
 /// The workspace's tests; then those among them that need what is not everywhere, and all that are no tests of cargo's.
 fn tests(repo: &Repo, install: Install, counts: &mut Counts) {
     let mut all = process::cargo();
-    all.args(["test", "--workspace", "--no-fail-fast", "--"])
-        .arg(format!("--test-threads={}", test_threads()))
+    all.args(["test", "--workspace", "--no-fail-fast"])
         .current_dir(repo.root());
     let first = pass(counts, "tests", all);
 
@@ -255,11 +253,6 @@ fn ignored(repo: &Repo, names: &BTreeSet<&str>, threads: usize) -> Command {
 fn pass(counts: &mut Counts, name: &str, command: Command) -> Results {
     let running = Running::start(command, Errors::Apart, Counted::Tests);
     show(counts, name, running)
-}
-
-/// Tests of the workspace at a time: two for each processor, since many wait for a process or a terminal.
-fn test_threads() -> usize {
-    2 * thread::available_parallelism().map_or(1, usize::from)
 }
 
 /// Shows what a run has written until now and writes from now on, and counts.
